@@ -1,1 +1,15 @@
-//! Placeholder.
+//! The CryptoPipeline API: the custom resource, its defaults and validation rules, the names of everything made from
+//! it, and the wire types that the operator and the workers share. Pure data: nothing here does I/O.
+
+pub mod duration;
+pub mod names;
+pub mod quantity;
+pub mod spec;
+pub mod status;
+pub mod wire;
+
+pub use spec::{CryptoPipeline, CryptoPipelineSpec};
+pub use status::CryptoPipelineStatus;
+
+/// API group of the custom resource and prefix of every label and annotation the operator sets.
+pub const GROUP: &str = "cryptopipeline.dev";

@@ -1,0 +1,90 @@
+//! HDFS: the archive's file system.
+
+use k8s_openapi::{api::core::v1::ResourceRequirements, apimachinery::pkg::api::resource::Quantity};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::common::{External, Storage, rule};
+
+/// The HDFS that keeps the archive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [
+    rule("!has(self.replication) || self.replication <= self.dataNodes",
+        "hdfs.replication must not exceed hdfs.dataNodes; lower it or add DataNodes"),
+    rule("self.dataNodes >= oldSelf.dataNodes",
+        "hdfs.dataNodes may not shrink, because each DataNode must be decommissioned first; restore the old value or a larger one"),
+    rule("self.nameNodes >= oldSelf.nameNodes",
+        "hdfs.nameNodes may not shrink, because the archive would lose its standby; restore the old value"),
+    rule("!has(self.external)",
+        "hdfs.external is reserved for a later version; remove it and let the operator run HDFS"),
+]))]
+pub struct HdfsSpec {
+    /// Key of `spec.placements`. Absent: any node. Immutable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub placement: Option<String>,
+    /// Hadoop's version; the image carries it as its tag.
+    #[schemars(length(max = 20), regex(pattern = r"^3\.[45]\.[0-9]+$"))]
+    pub version: String,
+    /// 1: a single NameNode. 2: high availability. Clients address the name service either way.
+    #[schemars(range(min = 1, max = 2))]
+    pub name_nodes: i32,
+    /// Number of DataNodes over all racks.
+    #[schemars(range(min = 1, max = 999))]
+    pub data_nodes: i32,
+    /// Copies of each block. Absent: 3, or the number of DataNodes where that is smaller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 9))]
+    pub replication: Option<i32>,
+    /// Each DataNode's volume.
+    pub storage: Storage,
+    /// The NameNode's volume, which holds the index of the archive.
+    pub name_node_storage: Storage,
+    /// CPU and memory of one DataNode. Absent: 100m CPU, 1Gi memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceRequirements>,
+    /// CPU and memory of the NameNode. Absent: 250m CPU, 1Gi memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_node_resources: Option<ResourceRequirements>,
+    /// Java heap of one DataNode. Absent: half of its memory limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub heap_size: Option<Quantity>,
+    /// The folder of the archive. Immutable.
+    #[schemars(length(min = 2, max = 200), regex(pattern = r"^(/[A-Za-z0-9._-]+)+$"))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        rule("self == oldSelf",
+            "hdfs.archivePath is immutable, because its files stay in the old folder; restore the old value"),
+    ]))]
+    pub archive_path: String,
+    /// Reserved: an HDFS that runs elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external: Option<External>,
+}
+
+impl Default for HdfsSpec {
+    fn default() -> Self {
+        Self {
+            placement: None,
+            version: "3.5.0".to_owned(),
+            name_nodes: 1,
+            data_nodes: 3,
+            replication: None,
+            storage: Storage::of("1Ti"),
+            name_node_storage: Storage::of("20Gi"),
+            resources: None,
+            name_node_resources: None,
+            heap_size: None,
+            archive_path: "/crypto_data/trades".to_owned(),
+            external: None,
+        }
+    }
+}
+
+impl HdfsSpec {
+    /// Copies of each block: as asked for, else 3 or the number of DataNodes where that is smaller.
+    pub fn replication(&self) -> i32 {
+        self.replication.unwrap_or_else(|| self.data_nodes.min(3))
+    }
+}

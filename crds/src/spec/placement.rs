@@ -1,0 +1,49 @@
+//! A named site: which nodes it has, and what a pod must tolerate to run there.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{NodeSelectorRequirement, Toleration};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A site. A component runs on exactly one, so that no quorum is ever split over two.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Placement {
+    /// Labels that a node must carry. Rendered as required node affinity, ANDed into every term.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    pub node_labels: BTreeMap<String, String>,
+    /// Further requirements on nodes, ANDed too, for example
+    /// `{key: eks.amazonaws.com/compute-type, operator: NotIn, values: [hybrid]}`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub node_expressions: Vec<NodeSelectorRequirement>,
+    /// Taints of the site's nodes that pods tolerate.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub tolerations: Vec<Toleration>,
+    /// Node label that names the failure zone. Pods spread over it; it is Kafka's `broker.rack`, Cassandra's rack and HDFS' rack.
+    #[schemars(length(min = 1, max = 317))]
+    pub zone_label: String,
+    /// The zones to use, in order. Empty: the zones of the site's nodes when the pipeline is first reconciled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 9), extend("x-kubernetes-list-type" = "set"), inner(length(min = 1, max = 63)))]
+    pub zones: Vec<String>,
+    /// Storage class of the volumes of stores placed here. Absent: the cluster's default class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_class_name: Option<String>,
+}
+
+impl Default for Placement {
+    fn default() -> Self {
+        Self {
+            node_labels: BTreeMap::new(),
+            node_expressions: vec![],
+            tolerations: vec![],
+            zone_label: "topology.kubernetes.io/zone".to_owned(),
+            zones: vec![],
+            storage_class_name: None,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The workers that move trades from Kafka into the two sinks.
+
+use k8s_openapi::{api::core::v1::ResourceRequirements, apimachinery::pkg::api::resource::Quantity};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::common::rule;
+use crate::duration::HumanDuration;
+
+/// The workers that move trades from Kafka into Cassandra and the archive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [
+    rule("self.archive.enabled || self.hot.enabled",
+        "processor.archive.enabled and processor.hot.enabled may not both be false, because trades would go nowhere; enable one"),
+]))]
+pub struct ProcessorSpec {
+    /// Key of `spec.placements`. Absent: any node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub placement: Option<String>,
+    /// Number of workers. More than the topic has partitions stay idle.
+    #[schemars(range(min = 0, max = 1000))]
+    pub replicas: i32,
+    /// The lane that writes Parquet files to HDFS.
+    pub archive: ArchiveLane,
+    /// The lane that writes rows to Cassandra.
+    pub hot: HotLane,
+    /// CPU and memory of one worker. Absent: 100m CPU and 128Mi asked for, 512Mi at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceRequirements>,
+}
+
+/// The lane that writes Parquet files to HDFS.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ArchiveLane {
+    /// Whether the lane runs.
+    pub enabled: bool,
+    /// A file is closed when its encoded size reaches this.
+    #[schemars(
+        with = "String",
+        length(max = 20),
+        regex(pattern = r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|k|M|G)?$")
+    )]
+    pub roll_size: Quantity,
+    /// A file is closed when its first record is this old, at least one second.
+    pub roll_interval: HumanDuration,
+}
+
+/// The lane that writes rows to Cassandra.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HotLane {
+    /// Whether the lane runs.
+    pub enabled: bool,
+    /// Candle intervals: a whole number and one of s, m, h, d.
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "set"), inner(length(max = 6), regex(pattern = r"^[1-9][0-9]{0,3}[smhd]$")))]
+    pub candles: Vec<String>,
+}
+
+impl Default for ProcessorSpec {
+    fn default() -> Self {
+        Self {
+            placement: None,
+            replicas: 2,
+            archive: ArchiveLane::default(),
+            hot: HotLane::default(),
+            resources: None,
+        }
+    }
+}
+
+impl Default for ArchiveLane {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            roll_size: Quantity("128Mi".to_owned()),
+            roll_interval: crate::duration::minutes(5),
+        }
+    }
+}
+
+impl Default for HotLane {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            candles: ["1s", "1m", "1h"].map(str::to_owned).to_vec(),
+        }
+    }
+}

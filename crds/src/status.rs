@@ -1,0 +1,144 @@
+//! What the operator reports about a pipeline.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the operator reports about a pipeline.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CryptoPipelineStatus {
+    /// The `metadata.generation` that this status speaks of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// One word on the whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// `Ready`, `Progressing`, `Degraded`, `DataFlowing` and one per part.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// One entry per component: `kafka`, `cassandra`, `hdfs`, `ingest`, `processor`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub components: BTreeMap<String, ComponentStatus>,
+    /// Addresses for clients inside the cluster: `kafka`, `cassandra`, `hdfs`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub endpoints: BTreeMap<String, String>,
+    /// Facts fixed at the first start, which engines store as data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// The count of trades, as the workers report it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_flow: Option<DataFlow>,
+}
+
+/// One word on the whole pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Phase {
+    /// The spec is refused; the conditions say why.
+    Invalid,
+    /// Engines, bootstrap or workers are on their way up for the first time.
+    Starting,
+    /// Everything is as asked for.
+    Ready,
+    /// A change is being carried out.
+    Updating,
+    /// Something that was ready is not.
+    Degraded,
+    /// `spec.paused` is set.
+    Paused,
+    /// The object is being deleted.
+    Deleting,
+}
+
+/// Progress of one component.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ComponentStatus {
+    /// Members that are ready, all roles together.
+    pub ready: i32,
+    /// Members asked for, all roles together.
+    pub desired: i32,
+    /// `ready/desired`, for the printer column.
+    pub summary: String,
+    /// The version that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What is awaited, or empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+}
+
+/// Facts fixed at the first start. Never changed afterwards: a missing disk later means a lost member, never a new cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Identity {
+    /// Zones of each component in rack order. Zones are appended, never reordered, since names and ids derive from the index.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub racks: BTreeMap<String, Vec<String>>,
+    /// Kafka's cluster id, 22 characters of URL-safe base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kafka_cluster_id: Option<String>,
+    /// HDFS' cluster id, `CID-` and a UUID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hdfs_cluster_id: Option<String>,
+    /// The KRaft quorum has formed once: controllers with an empty disk join, they never start a quorum.
+    pub kafka_formed: bool,
+    /// The Cassandra ring has formed once: nodes with an empty disk bootstrap, they never skip it.
+    pub cassandra_formed: bool,
+    /// The NameNode has been formatted once: it is never formatted again.
+    pub hdfs_formatted: bool,
+}
+
+/// The count of trades. Trade ids of a symbol have no holes, so completeness can be counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DataFlow {
+    /// Exchange time of the newest trade in Kafka, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_trade_time: Option<String>,
+    /// Records in the topic since it was created, copies included.
+    pub ingested_trades: i64,
+    /// Distinct trades in closed archive files.
+    pub archived_trades: i64,
+    /// Distinct trades acknowledged by Cassandra.
+    pub hot_trades: i64,
+    /// Trade ids between a symbol's first and last archived id that are in no archive file.
+    pub missing_ids: i64,
+    /// Copies that the archive lane dropped.
+    pub duplicate_ids: i64,
+    /// Seconds by which the archive lane trails the topic's end.
+    pub archive_lag_seconds: i64,
+    /// Seconds by which the hot lane trails the topic's end.
+    pub hot_lag_seconds: i64,
+    /// Records sent to the dead-letter topic.
+    pub dead_letters: i64,
+}
+
+/// The types of conditions.
+pub mod condition {
+    /// Everything is as asked for.
+    pub const READY: &str = "Ready";
+    /// A change is being carried out.
+    pub const PROGRESSING: &str = "Progressing";
+    /// Something that was ready is not.
+    pub const DEGRADED: &str = "Degraded";
+    /// Trades arrive and none is missing.
+    pub const DATA_FLOWING: &str = "DataFlowing";
+    /// Brokers and controllers are up.
+    pub const KAFKA_READY: &str = "KafkaReady";
+    /// Topics are as asked for.
+    pub const TOPICS_READY: &str = "TopicsReady";
+    /// Cassandra nodes are up.
+    pub const CASSANDRA_READY: &str = "CassandraReady";
+    /// Keyspace and tables are as asked for.
+    pub const SCHEMA_READY: &str = "SchemaReady";
+    /// NameNode and DataNodes are up.
+    pub const HDFS_READY: &str = "HdfsReady";
+    /// The archive's folders exist.
+    pub const ARCHIVE_READY: &str = "ArchiveReady";
+    /// Ingest and processor are up.
+    pub const WORKERS_READY: &str = "WorkersReady";
+}

@@ -1,0 +1,193 @@
+//! What the operator writes for the workers (configuration files) and what they answer (`/status`).
+//!
+//! One type for both sides: a field that one side does not know is an error, not a silence.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::spec::{Endpoints, Exchange};
+
+/// Where the operator mounts a worker's configuration.
+pub const CONFIG_PATH: &str = "/etc/cryptopipeline/config.yaml";
+
+/// Configuration of an ingest worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IngestConfig {
+    /// Whose trades.
+    pub exchange: Exchange,
+    /// Where the exchange is reached.
+    pub endpoints: Endpoints,
+    /// This shard's symbols, upper case.
+    pub symbols: Vec<String>,
+    /// Where trades go.
+    pub kafka: KafkaEndpoint,
+}
+
+/// Configuration of a processor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProcessorConfig {
+    /// Where trades come from.
+    pub kafka: KafkaEndpoint,
+    /// The archive lane; absent where it is disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<ArchiveConfig>,
+    /// The hot lane; absent where it is disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hot: Option<HotConfig>,
+}
+
+/// Configuration of the auditor: where it counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AuditorConfig {
+    /// The topic.
+    pub kafka: KafkaEndpoint,
+    /// The archive.
+    pub hdfs: HdfsEndpoint,
+    /// The table.
+    pub cassandra: CassandraEndpoint,
+}
+
+/// A Kafka cluster and the topics in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KafkaEndpoint {
+    /// `host:port`, comma-separated.
+    pub bootstrap: String,
+    /// The topic of trades.
+    pub topic: String,
+    /// Where records go that cannot be read.
+    pub dead_letter_topic: String,
+}
+
+/// An HDFS name service and the archive in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HdfsEndpoint {
+    /// Clients address `hdfs://<nameService>`.
+    pub name_service: String,
+    /// NameNode id to `host:port` of its RPC server.
+    pub name_nodes: BTreeMap<String, String>,
+    /// The user that owns the archive.
+    pub user: String,
+    /// The folder of the archive.
+    pub archive_path: String,
+}
+
+/// A Cassandra cluster and the keyspace in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CassandraEndpoint {
+    /// `host:port` of first contacts.
+    pub contact_points: Vec<String>,
+    /// The data centre whose replicas acknowledge (`LOCAL_QUORUM`).
+    pub datacenter: String,
+    /// The keyspace.
+    pub keyspace: String,
+}
+
+/// The archive lane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ArchiveConfig {
+    /// Where files go.
+    pub hdfs: HdfsEndpoint,
+    /// Consumer group.
+    pub group: String,
+    /// A file is closed when its encoded size reaches this many bytes.
+    pub roll_size_bytes: u64,
+    /// A file is closed when its first record is this old.
+    pub roll_interval_ms: u64,
+}
+
+/// The hot lane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HotConfig {
+    /// Where rows go.
+    pub cassandra: CassandraEndpoint,
+    /// Consumer group.
+    pub group: String,
+    /// Candle intervals such as `1m`.
+    pub candles: Vec<String>,
+}
+
+/// What an ingest worker answers on `/status`. Counters are of this process's life.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IngestStatus {
+    /// Whether the feed is connected and subscribed.
+    pub connected: bool,
+    /// Connections made, the first included.
+    pub connections: u64,
+    /// Trades acknowledged by Kafka.
+    pub acknowledged: u64,
+    /// Trades read from the exchange and not yet acknowledged.
+    pub in_flight: u64,
+    /// Frames that were no trade and no known control message.
+    pub rejected_frames: u64,
+    /// Per symbol, what this process has acknowledged.
+    pub symbols: BTreeMap<String, SymbolStatus>,
+}
+
+/// One symbol's acknowledged trades.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SymbolStatus {
+    /// Lowest trade id.
+    pub first_id: u64,
+    /// Highest trade id.
+    pub last_id: u64,
+    /// Distinct trades.
+    pub trades: u64,
+    /// Exchange time of the newest trade, milliseconds since 1970.
+    pub last_trade_time_ms: i64,
+}
+
+/// What a processor answers on `/status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessorStatus {
+    /// The archive lane; absent where it is disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<LaneStatus>,
+    /// The hot lane; absent where it is disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hot: Option<LaneStatus>,
+}
+
+/// One lane of one processor: the partitions that it owns now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LaneStatus {
+    /// The reason why the lane waits, for instance `CassandraUnavailable`; absent while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<String>,
+    /// By partition number. Every figure survives a restart unless it says otherwise.
+    pub partitions: BTreeMap<i32, PartitionStatus>,
+}
+
+/// One partition of one lane.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PartitionStatus {
+    /// Everything before this offset is durable in the sink.
+    pub next_offset: i64,
+    /// The topic's end (high watermark) as last seen.
+    pub end_offset: i64,
+    /// Distinct trades that are durable in the sink.
+    pub trades: u64,
+    /// Trade ids missing between the first and the last id of each symbol, summed over symbols.
+    pub missing_ids: u64,
+    /// Copies that were dropped, since this process took the partition.
+    pub duplicates: u64,
+    /// Records sent to the dead-letter topic, since this process took the partition.
+    pub dead_letters: u64,
+    /// Seconds since the oldest record that is not yet durable was written; 0 when there is none.
+    pub lag_seconds: u64,
+    /// Exchange time of the newest durable trade, milliseconds since 1970; 0 when there is none.
+    pub last_trade_time_ms: i64,
+}
