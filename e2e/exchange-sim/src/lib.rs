@@ -1,1 +1,34 @@
-//! Placeholder.
+//! A stand-in for the market-data side of the Binance spot exchange.
+//!
+//! It streams recorded trades over the paths Binance uses, and punishes what Binance punishes: a client that
+//! runs against it cannot tell it from the real exchange except by its address. What it issued, what nobody
+//! heard and which rules were broken can be read from its ledger, which no real exchange offers.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), exchange_sim::SimError> {
+//! use exchange_sim::{Sim, SimConfig, SymbolSpec};
+//!
+//! let sim = Sim::start(SimConfig::new([SymbolSpec::new("BTCUSDT").speed(0.0)])).await?;
+//! println!("stream at {}, REST at {}", sim.stream_url(), sim.rest_url());
+//! assert!(sim.ledger().symbols["BTCUSDT"].unheard.is_empty());
+//! # Ok(()) }
+//! ```
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod admin;
+pub mod cli;
+mod config;
+mod exchange;
+mod ledger;
+mod market;
+mod rest;
+mod rules;
+mod sim;
+mod sync;
+mod ws;
+
+pub use config::{Limits, SimConfig, Speed, Start, SymbolSpec, SymbolSpecError};
+pub use exchange::ExchangeError;
+pub use ledger::{IdRange, Ledger, SymbolLedger, Violation, ViolationRecord};
+pub use market::recording::RecordingError;
+pub use sim::{Sim, SimError};

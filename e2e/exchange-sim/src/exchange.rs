@@ -1,0 +1,328 @@
+//! The exchange's shared state: symbols, connections, addresses and the log of broken rules.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Limits, SymbolSpec},
+    ledger::{Ledger, Violation, ViolationLog, ViolationRecord},
+    market::{clock, recording::Recording, series::Series, symbol::Symbol},
+    rest::error::ApiError,
+    rules::ip::{Admission, IpLimits},
+    sync::lock,
+    ws::outlet::{ConnectionId, Kill, Outlet},
+};
+
+/// A symbol that cannot be listed or is not.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ExchangeError {
+    /// Binance's names are of this form.
+    #[error("the symbol name `{0}` must be 1 to 20 upper-case ASCII letters and digits")]
+    BadName(String),
+    /// Names are unique.
+    #[error("{0} is listed already; choose another name")]
+    Listed(String),
+    /// The recorded symbol is sent byte for byte, ids included.
+    #[error("{0} is the recorded symbol and keeps its recorded ids; leave id-base out")]
+    RecordedIds(String),
+    /// Nothing would be issued.
+    #[error("{0} would issue no trade; repeat must be at least 1 and start-at below the number of trades")]
+    NoTrades(String),
+    /// Not listed.
+    #[error("{0} is not listed; add it first")]
+    Unlisted(String),
+}
+
+impl ExchangeError {
+    /// A stable CamelCase name of the error.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::BadName(_) => "BadSymbolName",
+            Self::Listed(_) => "SymbolListed",
+            Self::RecordedIds(_) => "RecordedIds",
+            Self::NoTrades(_) => "NoTrades",
+            Self::Unlisted(_) => "SymbolUnlisted",
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The rules.
+    pub limits: Limits,
+    /// Cancelled when the exchange stops.
+    pub stop: CancellationToken,
+    recording: Arc<Recording>,
+    epoch: (Duration, Instant),
+    symbols: Mutex<BTreeMap<String, Arc<Symbol>>>,
+    connections: Mutex<Connections>,
+    addresses: Mutex<HashMap<IpAddr, IpLimits>>,
+    violations: Mutex<ViolationLog>,
+}
+
+#[derive(Debug, Default)]
+struct Connections {
+    opened: u64,
+    live: BTreeMap<ConnectionId, Live>,
+}
+
+#[derive(Debug)]
+struct Live {
+    outlet: Outlet,
+    streams: BTreeSet<String>,
+}
+
+impl Exchange {
+    /// An exchange that lists nothing yet.
+    pub fn new(limits: Limits, recording: Recording) -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            limits,
+            stop: CancellationToken::new(),
+            recording: Arc::new(recording),
+            epoch: (since_epoch, Instant::now()),
+            symbols: Mutex::default(),
+            connections: Mutex::default(),
+            addresses: Mutex::default(),
+            violations: Mutex::default(),
+        }
+    }
+
+    /// Time since the Unix epoch, never going back.
+    pub fn now(&self) -> Duration {
+        self.epoch.0 + self.epoch.1.elapsed()
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> u64 {
+        u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Lists a symbol and sets its clock up. Needs a tokio runtime.
+    pub fn list(&self, spec: SymbolSpec) -> Result<(), ExchangeError> {
+        let name = spec.name.clone();
+        let valid = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+        if name.is_empty() || name.len() > 20 || !name.bytes().all(valid) {
+            return Err(ExchangeError::BadName(name));
+        }
+        let recording = self.recording.clone();
+        let series = match (name == recording.symbol, spec.id_base) {
+            (true, Some(_)) => return Err(ExchangeError::RecordedIds(name)),
+            (true, None) => Series::recorded(recording, spec.repeat),
+            (false, id_base) => Series::derived(recording, &name, id_base.unwrap_or(1), spec.repeat),
+        };
+        if spec.start_at >= series.len() {
+            return Err(ExchangeError::NoTrades(name));
+        }
+        let symbol = Arc::new(Symbol::new(spec, series));
+        {
+            let mut symbols = lock(&self.symbols);
+            if symbols.contains_key(&name) {
+                return Err(ExchangeError::Listed(name));
+            }
+            symbols.insert(name, symbol.clone());
+        }
+        // Some may have subscribed before there was such a symbol.
+        let stream = symbol.stream();
+        for (id, live) in &lock(&self.connections).live {
+            if live.streams.contains(&stream) {
+                symbol.subscribe(*id, live.outlet.clone());
+            }
+        }
+        let stop = self.stop.clone();
+        tokio::spawn(async move { stop.run_until_cancelled(clock::run(symbol)).await });
+        Ok(())
+    }
+
+    /// The listed symbol of this name.
+    pub fn symbol(&self, name: &str) -> Option<Arc<Symbol>> {
+        lock(&self.symbols).get(name).cloned()
+    }
+
+    /// All listed symbols, by name.
+    pub fn symbols(&self) -> Vec<Arc<Symbol>> {
+        lock(&self.symbols).values().cloned().collect()
+    }
+
+    /// The symbol whose trades this stream carries.
+    fn symbol_of(&self, stream: &str) -> Option<Arc<Symbol>> {
+        let symbol = self.symbol(&stream.strip_suffix("@trade")?.to_ascii_uppercase())?;
+        // Stream names are lower case; the exchange keeps silent on any other form.
+        (symbol.stream() == stream).then_some(symbol)
+    }
+
+    /// Starts the clock of a symbol.
+    pub fn start(&self, name: &str) -> Result<(), ExchangeError> {
+        self.listed(name).map(|symbol| symbol.start())
+    }
+
+    /// Sends `text` to all connections of a symbol and returns their number.
+    pub fn inject(&self, name: &str, text: &str) -> Result<usize, ExchangeError> {
+        self.listed(name).map(|symbol| symbol.inject(text))
+    }
+
+    fn listed(&self, name: &str) -> Result<Arc<Symbol>, ExchangeError> {
+        self.symbol(name)
+            .ok_or_else(|| ExchangeError::Unlisted(name.to_owned()))
+    }
+
+    /// Registers a new connection.
+    pub fn open(&self, outlet: Outlet) -> ConnectionId {
+        let mut connections = lock(&self.connections);
+        connections.opened += 1;
+        let id = connections.opened;
+        connections.live.insert(
+            id,
+            Live {
+                outlet,
+                streams: BTreeSet::new(),
+            },
+        );
+        id
+    }
+
+    /// Forgets a connection that has ended.
+    pub fn close(&self, id: ConnectionId) {
+        let live = lock(&self.connections).live.remove(&id);
+        for stream in live.into_iter().flat_map(|live| live.streams) {
+            if let Some(symbol) = self.symbol_of(&stream) {
+                symbol.unsubscribe(id);
+            }
+        }
+    }
+
+    /// Whether the connection may have these streams too.
+    pub fn has_room(&self, id: ConnectionId, streams: &[String]) -> bool {
+        let connections = lock(&self.connections);
+        let Some(live) = connections.live.get(&id) else {
+            return true;
+        };
+        let all: BTreeSet<_> = live.streams.iter().chain(streams).collect();
+        all.len() <= self.limits.streams_per_connection
+    }
+
+    /// Adds streams to a connection.
+    pub fn subscribe(&self, id: ConnectionId, streams: Vec<String>) {
+        let mut connections = lock(&self.connections);
+        let Some(live) = connections.live.get_mut(&id) else {
+            return;
+        };
+        for stream in streams {
+            if let Some(symbol) = self.symbol_of(&stream) {
+                symbol.subscribe(id, live.outlet.clone());
+            }
+            live.streams.insert(stream);
+        }
+    }
+
+    /// Takes streams from a connection.
+    pub fn unsubscribe(&self, id: ConnectionId, streams: &[String]) {
+        let mut connections = lock(&self.connections);
+        let Some(live) = connections.live.get_mut(&id) else {
+            return;
+        };
+        for stream in streams {
+            if let Some(symbol) = self.symbol_of(stream) {
+                symbol.unsubscribe(id);
+            }
+            live.streams.remove(stream);
+        }
+    }
+
+    /// The streams of a connection.
+    pub fn subscriptions(&self, id: ConnectionId) -> Vec<String> {
+        lock(&self.connections)
+            .live
+            .get(&id)
+            .map_or_else(Vec::new, |live| live.streams.iter().cloned().collect())
+    }
+
+    /// Ends all connections without a closing frame and returns their number.
+    pub fn cut(&self) -> usize {
+        let connections = lock(&self.connections);
+        connections
+            .live
+            .values()
+            .for_each(|live| live.outlet.kill(Kill::Cut));
+        connections.live.len()
+    }
+
+    /// Asks the limits of an address; what they refuse is recorded as `rule` or as a broken ban.
+    pub fn admit(
+        &self,
+        ip: IpAddr,
+        rule: Violation,
+        ask: impl FnOnce(&mut IpLimits, Duration) -> Admission,
+    ) -> Result<(), ApiError> {
+        let now = self.now();
+        let admission = {
+            let mut addresses = lock(&self.addresses);
+            ask(
+                addresses.entry(ip).or_insert_with(|| IpLimits::new(&self.limits)),
+                now,
+            )
+        };
+        match admission {
+            Admission::Granted => Ok(()),
+            Admission::Limited(retry_after) => {
+                self.violation(
+                    ip,
+                    rule,
+                    &format!("to be tried again in {} s", retry_after.as_secs()),
+                );
+                Err(ApiError::Limited {
+                    limit: self.limits.weight_per_minute,
+                    retry_after,
+                })
+            }
+            Admission::Banned(retry_after) => {
+                self.violation(ip, Violation::RequestWhileBanned, "banned for not backing off");
+                Err(ApiError::Banned {
+                    until: now + retry_after,
+                    retry_after,
+                })
+            }
+        }
+    }
+
+    /// Records a broken rule.
+    pub fn violation(&self, ip: IpAddr, violation: Violation, detail: &str) {
+        tracing::warn!(%ip, ?violation, detail, "a client broke a rule");
+        let record = ViolationRecord {
+            time: self.now_ms(),
+            ip: ip.to_string(),
+            violation,
+            detail: detail.to_owned(),
+        };
+        lock(&self.violations).record(record);
+    }
+
+    /// Everything that is known, at one moment per symbol.
+    pub fn ledger(&self) -> Ledger {
+        let symbols = self
+            .symbols()
+            .iter()
+            .map(|symbol| (symbol.name().to_owned(), symbol.ledger()))
+            .collect();
+        let (connections, connections_opened) = {
+            let connections = lock(&self.connections);
+            (connections.live.len(), connections.opened)
+        };
+        let violations = lock(&self.violations);
+        Ledger {
+            symbols,
+            connections,
+            connections_opened,
+            violations: violations.counts.clone(),
+            recent_violations: violations.recent.clone(),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The series of trades of one symbol, computed from the recording trade by trade. No I/O, no state.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use serde::Serialize;
+
+use super::{
+    decimal::Decimal,
+    recording::{RecordedTrade, Recording},
+};
+
+/// Milliseconds between the last trade of one repetition and the first of the next.
+const PAUSE_MS: u64 = 100;
+
+/// Unit of the times on the wire: `timeUnit` in a stream's URL, `X-MBX-TIME-UNIT` in REST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// The default.
+    Millisecond,
+    /// On request.
+    Microsecond,
+}
+
+impl TimeUnit {
+    /// Reads the value of the parameter; Binance takes it in upper or in lower case.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "MILLISECOND" | "millisecond" => Some(Self::Millisecond),
+            "MICROSECOND" | "microsecond" => Some(Self::Microsecond),
+            _ => None,
+        }
+    }
+
+    /// Milliseconds in this unit.
+    pub const fn from_millis(self, millis: u64) -> u64 {
+        match self {
+            Self::Millisecond => millis,
+            Self::Microsecond => millis * 1000,
+        }
+    }
+}
+
+/// All trades a symbol will ever issue, numbered from 0 by `index`.
+#[derive(Debug)]
+pub struct Series {
+    recording: Arc<Recording>,
+    symbol: String,
+    first_id: u64,
+    repeat: u64,
+    /// Factor of the prices of a derived symbol; `None` for the recorded one.
+    permille: Option<u32>,
+}
+
+impl Series {
+    /// The recorded symbol's own series, `repeat` times.
+    pub fn recorded(recording: Arc<Recording>, repeat: u32) -> Self {
+        let first_id = recording.trades.first().map_or(0, |trade| trade.id);
+        let symbol = recording.symbol.clone();
+        Self {
+            recording,
+            symbol,
+            first_id,
+            repeat: repeat.into(),
+            permille: None,
+        }
+    }
+
+    /// Another symbol's series: the same trades with ids from `first_id` on, and prices times a factor
+    /// between 0.001 and 0.999 that follows from the name.
+    pub fn derived(recording: Arc<Recording>, symbol: &str, first_id: u64, repeat: u32) -> Self {
+        let permille = symbol
+            .bytes()
+            .fold(7, |hash, byte| (hash * 31 + u32::from(byte)) % 999)
+            + 1;
+        Self {
+            recording,
+            symbol: symbol.to_owned(),
+            first_id,
+            repeat: repeat.into(),
+            permille: Some(permille),
+        }
+    }
+
+    /// Number of trades.
+    pub fn len(&self) -> u64 {
+        self.recording.trades.len() as u64 * self.repeat
+    }
+
+    /// Id of the trade at `index`: without a hole over all repetitions.
+    pub const fn id(&self, index: u64) -> u64 {
+        self.first_id + index
+    }
+
+    /// Index of the first trade with at least this id.
+    pub const fn index_of(&self, id: u64) -> u64 {
+        id.saturating_sub(self.first_id)
+    }
+
+    /// Recorded time between the events at `from` and `to`.
+    pub fn elapsed(&self, from: u64, to: u64) -> Duration {
+        let event_time = |index| self.trade(index).map_or(0, |trade| trade.event_time);
+        Duration::from_millis(event_time(to).saturating_sub(event_time(from)))
+    }
+
+    /// The trade at `index`, `None` behind the end.
+    pub fn trade(&self, index: u64) -> Option<Trade<'_>> {
+        let trades = &self.recording.trades;
+        let count = trades.len() as u64;
+        let round = index / count;
+        let recorded = trades
+            .get(usize::try_from(index % count).ok()?)
+            .filter(|_| round < self.repeat)?;
+        let period = trades.last()?.event_time - trades.first()?.event_time + PAUSE_MS;
+        let verbatim = self.permille.is_none() && round == 0;
+        Some(Trade {
+            symbol: &self.symbol,
+            id: self.id(index),
+            price: self
+                .permille
+                .map_or(recorded.price, |permille| recorded.price.scaled(permille)),
+            event_time: recorded.event_time + round * period,
+            trade_time: recorded.trade_time + round * period,
+            verbatim: verbatim.then_some(recorded.text.as_str()),
+            recorded,
+        })
+    }
+}
+
+/// One trade of a series, ready to be written in either of Binance's forms.
+#[derive(Debug)]
+pub struct Trade<'a> {
+    symbol: &'a str,
+    id: u64,
+    price: Decimal,
+    event_time: u64,
+    trade_time: u64,
+    verbatim: Option<&'a str>,
+    recorded: &'a RecordedTrade,
+}
+
+impl Trade<'_> {
+    /// The event of the `@trade` stream; the recorded bytes themselves where there are any.
+    pub fn event(&self, unit: TimeUnit) -> String {
+        match (self.verbatim, unit) {
+            (Some(text), TimeUnit::Millisecond) => text.to_owned(),
+            _ => Event { trade: self, unit }.to_string(),
+        }
+    }
+
+    /// The row of `/api/v3/trades` and `/api/v3/historicalTrades`.
+    pub fn row(&self, unit: TimeUnit) -> Row {
+        Row {
+            id: self.id,
+            price: self.price.to_string(),
+            qty: self.recorded.quantity.to_string(),
+            quote_qty: self.price.times(self.recorded.quantity).to_string(),
+            time: unit.from_millis(self.trade_time),
+            is_buyer_maker: self.recorded.buyer_is_maker,
+            is_best_match: self.recorded.best_match,
+        }
+    }
+}
+
+struct Event<'a> {
+    trade: &'a Trade<'a>,
+    unit: TimeUnit,
+}
+
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Trade {
+            symbol,
+            id,
+            price,
+            event_time,
+            trade_time,
+            verbatim: _,
+            recorded,
+        } = self.trade;
+        write!(
+            f,
+            r#"{{"e":"trade","E":{},"s":"{symbol}","t":{id},"p":"{price}","q":"{}","T":{},"m":{},"M":{}}}"#,
+            self.unit.from_millis(*event_time),
+            recorded.quantity,
+            self.unit.from_millis(*trade_time),
+            recorded.buyer_is_maker,
+            recorded.best_match,
+        )
+    }
+}
+
+/// A trade in REST, with Binance's field names.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    id: u64,
+    price: String,
+    qty: String,
+    quote_qty: String,
+    time: u64,
+    is_buyer_maker: bool,
+    is_best_match: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recording() -> Arc<Recording> {
+        Arc::new(Recording::load(None).unwrap())
+    }
+
+    #[test]
+    fn the_recorded_symbol_is_byte_for_byte_the_recording() {
+        let recording = recording();
+        let series = Series::recorded(recording.clone(), 1);
+        assert_eq!(series.len(), 2001);
+        for (index, recorded) in (0..).zip(&recording.trades) {
+            let trade = series.trade(index).unwrap();
+            assert_eq!(trade.event(TimeUnit::Millisecond), recorded.text);
+            let rendered = Event {
+                trade: &trade,
+                unit: TimeUnit::Millisecond,
+            }
+            .to_string();
+            assert_eq!(
+                rendered, recorded.text,
+                "the form of derived trades equals the recorded form"
+            );
+        }
+        assert!(series.trade(2001).is_none());
+    }
+
+    #[test]
+    fn ids_and_times_go_on_over_repetitions() {
+        for series in [
+            Series::recorded(recording(), 3),
+            Series::derived(recording(), "ETHUSDT", 10, 3),
+        ] {
+            let trades: Vec<_> = (0..series.len())
+                .map(|index| series.trade(index).unwrap())
+                .collect();
+            assert_eq!(trades.len(), 6003);
+            assert!(trades.windows(2).all(|pair| pair[1].id == pair[0].id + 1));
+            assert!(
+                trades
+                    .windows(2)
+                    .all(|pair| pair[1].event_time >= pair[0].event_time)
+            );
+            assert!(trades[2001].event_time > trades[2000].event_time);
+        }
+    }
+
+    #[test]
+    fn a_derived_symbol_has_its_own_name_ids_and_prices() {
+        let series = Series::derived(recording(), "ETHUSDT", 10, 1);
+        let permille = series.permille.unwrap();
+        let event = series.trade(0).unwrap().event(TimeUnit::Millisecond);
+        let price = 3_943_248_000_000_u64 * u64::from(permille) / 1000;
+        let price = format!("{}.{:08}", price / 100_000_000, price % 100_000_000);
+        assert_eq!(
+            event,
+            format!(
+                r#"{{"e":"trade","E":1610064000278,"s":"ETHUSDT","t":10,"p":"{price}","q":"0.00026300","T":1610064000278,"m":true,"M":true}}"#
+            )
+        );
+        assert_ne!(
+            series.permille,
+            Series::derived(recording(), "SOLUSDT", 10, 1).permille
+        );
+    }
+
+    #[test]
+    fn microseconds_change_the_times_and_nothing_else() {
+        let series = Series::recorded(recording(), 1);
+        let trade = series.trade(0).unwrap();
+        let expected = trade
+            .event(TimeUnit::Millisecond)
+            .replace("1610064000278", "1610064000278000");
+        assert_eq!(trade.event(TimeUnit::Microsecond), expected);
+        assert_eq!(trade.row(TimeUnit::Microsecond).time, 1_610_064_000_278_000);
+    }
+}
