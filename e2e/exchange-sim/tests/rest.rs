@@ -58,7 +58,7 @@ async fn historical_trades_start_at_an_id_and_trades_end_at_the_newest() {
         [553_287_600, 553_287_601, 553_287_602]
     );
     assert_eq!(row_ids(&body(&sim, &from(553_289_559)).await), [553_289_559]);
-    assert_eq!(row_ids(&body(&sim, &from(553_289_560)).await), []);
+    assert!(row_ids(&body(&sim, &from(553_289_560)).await).is_empty());
     assert_eq!(
         row_ids(&body(&sim, &from(1)).await),
         [553_287_559, 553_287_560, 553_287_561]
