@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# What every script here shares: the settings, printing of steps, and small questions to Docker.
+
+cluster_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck disable=SC2034  # read by the scripts that source this file
+repo_dir=$(cd "$cluster_dir/../.." && pwd)
+# shellcheck source=env.sh
+source "$cluster_dir/env.sh"
+# shellcheck source=versions.sh
+source "$cluster_dir/versions.sh"
+mkdir -p "$CRYPTOPIPELINE_CACHE"/{bin,log}
+
+# die MESSAGE: say what is wrong and what to do about it, then stop.
+die() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# done_step NAME SECONDS [NOTE]: the one line that a finished step leaves behind.
+done_step() {
+  printf '%-52s %5d s%s\n' "$1" "$2" "${3:+  $3}"
+}
+
+# step NAME COMMAND...: run COMMAND with its output in a log file. A terminal sees its last line move;
+# anything else gets a line every half minute. On failure the end of the log and its path are shown.
+step() {
+  local name=$1 began=$SECONDS told=0 status=0 log pid elapsed last
+  shift
+  log=$CRYPTOPIPELINE_CACHE/log/$(tr -cs 'a-zA-Z0-9.\n' '-' <<<"$name").log
+  "$@" >"$log" 2>&1 &
+  pid=$!
+  trap 'kill "$pid" 2>/dev/null; exit 130' INT TERM
+  while kill -0 "$pid" 2>/dev/null; do
+    sleep 0.2
+    elapsed=$((SECONDS - began))
+    if [[ -t 1 ]]; then
+      last=$(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c1-60)
+      printf '\r\033[K%-52s %5d s  %s' "$name" "$elapsed" "$last"
+    elif ((elapsed >= told + 30)); then
+      told=$elapsed
+      printf '  %s: %d s so far: %s\n' "$name" "$elapsed" "$(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c1-100)"
+    fi
+  done
+  wait "$pid" || status=$?
+  trap - INT TERM
+  [[ ! -t 1 ]] || printf '\r\033[K'
+  if ((status != 0)); then
+    printf '%s failed after %d s. End of its log, %s:\n' "$name" $((SECONDS - began)) "$log" >&2
+    tail -n 25 "$log" >&2
+    return "$status"
+  fi
+  done_step "$name" $((SECONDS - began))
+}
+
+# fingerprint: 12 hex digits that stand for what is read from standard input.
+fingerprint() {
+  sha256sum | cut -c1-12
+}
+
+has_image() {
+  docker image inspect "$1" >/dev/null 2>&1
+}
+
+# can_pull IMAGE: does its registry answer? A machine without one must learn that in seconds.
+can_pull() {
+  timeout 15 docker manifest inspect "$1" >/dev/null 2>&1
+}
+
+# Node containers of the cluster, running or not; a role (control-plane, worker) narrows the list.
+node_containers() {
+  docker ps -a --filter "label=io.x-k8s.kind.cluster=$KIND_CLUSTER_NAME" \
+    ${1:+--filter "label=io.x-k8s.kind.role=$1"} --format '{{.Names}}' | sort
+}
+
+cluster_exists() {
+  [[ -n $(node_containers) ]]
+}
+
+# can_install: may this script add Debian packages?
+can_install() {
+  [[ $EUID -eq 0 && -f /etc/debian_version ]]
+}
+
+# apt_install PACKAGE...
+apt_install() {
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -q
+  apt-get install -y -q --no-install-recommends "$@"
+}
+
+# require COMMAND PACKAGE...: install PACKAGE... where COMMAND is missing and that is allowed.
+require() {
+  local command=$1
+  shift
+  ! command -v "$command" >/dev/null || return 0
+  can_install || die "$command is not on PATH. Install it (Debian: apt-get install $*) and run this again."
+  step "install $*" apt_install "$@"
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Brings up the kind cluster of kind-config.yaml, or repairs the one there is. Safe to run again at any time.
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+
+create_cluster() {
+  local image config
+  image=$(<"$CRYPTOPIPELINE_CACHE/node-image")
+  config=$(mktemp)
+  cp "$repo_dir/kind-config.yaml" "$config"
+  # An image built here has no network plugin of kind's inside; pod-network.sh brings one.
+  [[ $image == kindest/* ]] || printf 'networking:\n  disableDefaultCNI: true\n' >>"$config"
+  kind create cluster --name "$KIND_CLUSTER_NAME" --image "$image" --config "$config" --kubeconfig "$KUBECONFIG"
+  rm -f "$config"
+}
+
+start_nodes() {
+  local stopped
+  mapfile -t stopped < <(docker ps -aq --filter "label=io.x-k8s.kind.cluster=$KIND_CLUSTER_NAME" --filter status=exited --filter status=created)
+  ((${#stopped[@]} == 0)) || docker start "${stopped[@]}"
+  kind export kubeconfig --name "$KIND_CLUSTER_NAME" --kubeconfig "$KUBECONFIG"
+  timeout 180 bash -c 'until kubectl get --raw /readyz; do sleep 1; done'
+}
+
+await_cluster() {
+  kubectl wait --for=condition=Ready nodes --all --timeout=240s
+  kubectl -n kube-system rollout status deployment/coredns --timeout=240s
+  kubectl -n local-path-storage rollout status deployment/local-path-provisioner --timeout=240s
+}
+
+"$cluster_dir/docker.sh"
+"$cluster_dir/tools.sh"
+if cluster_exists; then
+  step "start nodes, API server answers" start_nodes
+else
+  "$cluster_dir/node-image.sh"
+  step "create cluster" create_cluster
+fi
+step "connect pods" "$cluster_dir/pod-network.sh"
+step "nodes, DNS and storage are ready" await_cluster
+done_step "cluster $KIND_CLUSTER_NAME is up" "$SECONDS" "kubectl --kubeconfig $KUBECONFIG get nodes"
