@@ -38,7 +38,9 @@ kubernetes_build() {
   work=$CRYPTOPIPELINE_CACHE/work/kubernetes-$KUBERNETES_VERSION
   mkdir -p "$work" "$target"
   cd "$work"
-  kubernetes_go_mod >go.mod
+  rm -f go.mod go.sum
+  kubernetes_go_mod >new.mod
+  mv new.mod go.mod
   kubernetes_imports >imports.go
   go mod tidy
   minor=$(cut -d. -f2 <<<"$KUBERNETES_VERSION")
