@@ -60,7 +60,7 @@ impl Default for CassandraSpec {
     fn default() -> Self {
         Self {
             placement: None,
-            version: "5.0.8".to_owned(),
+            version: "5.0.9".to_owned(),
             nodes: 3,
             storage: Storage::of("200Gi"),
             resources: None,
