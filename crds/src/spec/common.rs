@@ -61,7 +61,7 @@ pub enum DeletionPolicy {
 pub struct Storage {
     /// Size of each member's volume. May grow where the storage class can expand, never shrink.
     #[schemars(extend("x-kubernetes-validations" = [
-        rule("quantity(string(self)).compareTo(quantity(string(oldSelf))) >= 0",
+        rule("quantity(self).compareTo(quantity(oldSelf)) >= 0",
             "storage.size may not shrink, because a volume cannot; restore the old size or a larger one"),
     ]))]
     #[schemars(
