@@ -6,6 +6,7 @@ pub mod names;
 pub mod quantity;
 pub mod spec;
 pub mod status;
+pub mod tables;
 pub mod wire;
 
 pub use spec::{CryptoPipeline, CryptoPipelineSpec};
