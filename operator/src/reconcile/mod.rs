@@ -1,0 +1,3 @@
+//! The steps of a reconcile.
+
+pub mod validate;
