@@ -56,16 +56,16 @@ engine() {
   tags+=("$tag")
 }
 
-# rust NAME FILE...: release binaries, and what else the program needs, on the base image.
+# rust NAME PROGRAM...: release binaries on the base image.
 rust() {
   local name=$1 tag inputs
   shift
+  set -- "${@/#/$release/}"
   tag=$IMAGE_PREFIX/$name:$workspace_version
   inputs=$(inputs_of "$base" "$images_dir/$name/Dockerfile" "$@")
   if ! up_to_date "$tag" "$inputs"; then
-    mkdir -p "$contexts/$name/data"
+    mkdir -p "$contexts/$name"
     cp "$@" "$contexts/$name/"
-    find "$contexts/$name" -name '*.gz' -exec mv -t "$contexts/$name/data" {} +
     step "build $tag" docker_build "$name" "$tag" "$inputs" "$contexts/$name"
   fi
   tags+=("$tag")
@@ -99,11 +99,15 @@ if wanted operator || wanted workers || wanted exchange-sim; then
   command -v cargo >/dev/null || die "cargo is needed to build the Rust images. Install Rust with rustup (rust-toolchain.toml names the version) and run this again."
   metadata=$(cd "$repo_dir" && cargo metadata --format-version 1 --no-deps --locked)
   workspace_version=$(jq -r '.packages[] | select(.name == "operator").version' <<<"$metadata")
-  release=$(jq -r .target_directory <<<"$metadata")/release
-  step "build release binaries" build_binaries
-  ! wanted operator || rust operator "$release"/{operator,crdgen}
-  ! wanted workers || rust workers "$release"/{ingest,processor,auditor}
-  ! wanted exchange-sim || rust exchange-sim "$release/exchange-sim" "$repo_dir"/e2e/exchange-sim/data/*.gz
+  # Binaries made elsewhere (images/README.md says when) are taken as they are.
+  release=${RUST_BINARIES:-}
+  if [[ -z $release ]]; then
+    release=$(jq -r .target_directory <<<"$metadata")/release
+    step "build release binaries" build_binaries
+  fi
+  ! wanted operator || rust operator operator crdgen
+  ! wanted workers || rust workers ingest processor auditor
+  ! wanted exchange-sim || rust exchange-sim exchange-sim
 fi
 
 for tag in "${tags[@]}"; do

@@ -22,8 +22,20 @@ start_nodes() {
   timeout 180 bash -c 'until kubectl get --raw /readyz; do sleep 1; done'
 }
 
+# every_kubelet_reports: after a restart the last known "Ready" of a node is old news; a fresh lease is not.
+every_kubelet_reports() {
+  kubectl -n kube-node-lease get leases -o json \
+    | jq -e 'all(.items[]; (.spec.renewTime | sub("\\..*"; "Z") | fromdate) > now - 20)'
+}
+
 await_cluster() {
+  local deadline=$((SECONDS + 240))
+  until every_kubelet_reports; do
+    ((SECONDS < deadline)) || return 1
+    sleep 1
+  done
   kubectl wait --for=condition=Ready nodes --all --timeout=240s
+  kubectl -n kube-system wait pod -l tier=control-plane --for=condition=Ready --timeout=240s
   kubectl -n kube-system rollout status deployment/coredns --timeout=240s
   kubectl -n local-path-storage rollout status deployment/local-path-provisioner --timeout=240s
 }
