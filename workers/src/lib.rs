@@ -1,1 +1,14 @@
-//! Placeholder.
+//! The data plane of a CryptoPipeline: ingest (exchange to Kafka), processor (Kafka to Cassandra and HDFS) and
+//! auditor (counts what is where).
+//!
+//! Read it in the order of the data: [`feed`], [`decode`], [`kafka`]; [`ingest`] ties the first half together.
+//! [`model`] is what all of them speak of, and does no I/O.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod config;
+pub mod decode;
+pub mod health;
+pub mod metrics;
+pub mod model;
+pub mod shutdown;
+pub mod telemetry;

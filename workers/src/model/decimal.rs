@@ -1,0 +1,201 @@
+//! Exact decimal numbers with eight fraction digits, the scale of every price and quantity on Binance.
+//! Never a float: 0.000311 read as one and printed again is 0.00031099999999999997.
+
+use std::{fmt, str::FromStr};
+
+/// Why a text is no [`Decimal`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecimalError {
+    /// Not `[-]digits[.digits]`.
+    #[error("not a plain decimal number such as 39432.48000000")]
+    Malformed,
+    /// A digit other than 0 after the eighth fraction digit: it could not be kept.
+    #[error("more than {} fraction digits", Decimal::SCALE)]
+    TooPrecise,
+    /// More than 38 digits.
+    #[error("more than {} digits", Decimal::MAX_DIGITS)]
+    Overflow,
+}
+
+impl DecimalError {
+    /// A stable CamelCase name of the error.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Malformed => "DecimalMalformed",
+            Self::TooPrecise => "DecimalTooPrecise",
+            Self::Overflow => "DecimalOverflow",
+        }
+    }
+}
+
+/// `mantissa / 10^8`. It has at most 38 digits, so that it always fits a 128-bit decimal column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Decimal {
+    mantissa: i128,
+}
+
+impl Decimal {
+    /// Fraction digits.
+    pub const SCALE: u32 = 8;
+    /// Digits altogether.
+    pub const MAX_DIGITS: u32 = 38;
+    /// Zero.
+    pub const ZERO: Self = Self { mantissa: 0 };
+
+    const ONE: u128 = 10_u128.pow(Self::SCALE);
+
+    /// The number `mantissa / 10^8`; `None` when it has more than 38 digits.
+    pub const fn from_mantissa(mantissa: i128) -> Option<Self> {
+        let number = Self { mantissa };
+        if number.fits(Self::MAX_DIGITS) {
+            Some(number)
+        } else {
+            None
+        }
+    }
+
+    /// The number times 10^8.
+    pub const fn mantissa(self) -> i128 {
+        self.mantissa
+    }
+
+    /// Whether it fits `DECIMAL(precision,8)`; `precision` is at most 38.
+    pub const fn fits(self, precision: u32) -> bool {
+        self.mantissa.unsigned_abs() < 10_u128.pow(precision)
+    }
+
+    /// Whether it is greater than 0.
+    pub const fn is_positive(self) -> bool {
+        self.mantissa > 0
+    }
+}
+
+impl FromStr for Decimal {
+    type Err = DecimalError;
+
+    fn from_str(text: &str) -> Result<Self, DecimalError> {
+        let (negative, unsigned) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (whole, fraction) = match unsigned.split_once('.') {
+            Some((_, "")) => return Err(DecimalError::Malformed),
+            Some(parts) => parts,
+            None => (unsigned, ""),
+        };
+        if whole.is_empty() {
+            return Err(DecimalError::Malformed);
+        }
+        let mut mantissa: i128 = 0;
+        let mut push = |digit: u8| {
+            mantissa = mantissa
+                .checked_mul(10)
+                .and_then(|shifted| shifted.checked_add(i128::from(digit)))
+                .ok_or(DecimalError::Overflow)?;
+            Ok(())
+        };
+        for byte in whole.bytes() {
+            push(digit(byte)?)?;
+        }
+        let mut places = 0;
+        for byte in fraction.bytes() {
+            match digit(byte)? {
+                digit if places < Self::SCALE => {
+                    push(digit)?;
+                    places += 1;
+                }
+                0 => {}
+                _ => return Err(DecimalError::TooPrecise),
+            }
+        }
+        for _ in places..Self::SCALE {
+            push(0)?;
+        }
+        Self::from_mantissa(if negative { -mantissa } else { mantissa }).ok_or(DecimalError::Overflow)
+    }
+}
+
+fn digit(byte: u8) -> Result<u8, DecimalError> {
+    if byte.is_ascii_digit() {
+        Ok(byte - b'0')
+    } else {
+        Err(DecimalError::Malformed)
+    }
+}
+
+/// Always with eight fraction digits, as the exchange writes it.
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let magnitude = self.mantissa.unsigned_abs();
+        let text = format_args!("{}.{:08}", magnitude / Self::ONE, magnitude % Self::ONE).to_string();
+        f.pad_integral(self.mantissa >= 0, "", &text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("39432.48000000", 3_943_248_000_000)]
+    #[case("0.00031100", 31_100)]
+    #[case("0.000311", 31_100)]
+    #[case("7", 700_000_000)]
+    #[case("0", 0)]
+    #[case("-1.5", -150_000_000)]
+    #[case("1.000000000000", 100_000_000)]
+    fn parses_exactly(#[case] text: &str, #[case] mantissa: i128) {
+        assert_eq!(text.parse::<Decimal>().unwrap().mantissa(), mantissa);
+    }
+
+    #[rstest]
+    #[case("", DecimalError::Malformed)]
+    #[case("-", DecimalError::Malformed)]
+    #[case(".5", DecimalError::Malformed)]
+    #[case("5.", DecimalError::Malformed)]
+    #[case("+5", DecimalError::Malformed)]
+    #[case("1e3", DecimalError::Malformed)]
+    #[case("1,5", DecimalError::Malformed)]
+    #[case("1.2.3", DecimalError::Malformed)]
+    #[case(" 1", DecimalError::Malformed)]
+    #[case("NaN", DecimalError::Malformed)]
+    #[case("٣", DecimalError::Malformed)]
+    #[case("0.000000001", DecimalError::TooPrecise)]
+    #[case("1000000000000000000000000000000", DecimalError::Overflow)]
+    #[case("99999999999999999999999999999999999999999999", DecimalError::Overflow)]
+    fn refuses_what_it_could_not_keep(#[case] text: &str, #[case] error: DecimalError) {
+        assert_eq!(text.parse::<Decimal>(), Err(error));
+    }
+
+    #[test]
+    fn knows_the_ranges_of_the_columns() {
+        let largest: Decimal = "9999999999.99999999".parse().unwrap();
+        assert!(largest.fits(18));
+        let next = Decimal::from_mantissa(largest.mantissa() + 1).unwrap();
+        assert!(!next.fits(18));
+        assert!(next.fits(20));
+        assert_eq!(Decimal::from_mantissa(i128::MIN), None);
+    }
+
+    #[test]
+    fn displays_as_the_exchange_writes() {
+        let number: Decimal = "-0.000311".parse().unwrap();
+        assert_eq!(number.to_string(), "-0.00031100");
+        assert_eq!(format!("{number:>12}"), " -0.00031100");
+    }
+
+    proptest! {
+        #[test]
+        fn display_and_parse_are_inverse(mantissa in -10_i128.pow(37)..10_i128.pow(37)) {
+            let number = Decimal::from_mantissa(mantissa).unwrap();
+            prop_assert_eq!(number.to_string().parse(), Ok(number));
+        }
+
+        #[test]
+        fn any_text_is_parsed_or_refused(text in "\\PC{0,60}") {
+            let _ = text.parse::<Decimal>();
+        }
+    }
+}
