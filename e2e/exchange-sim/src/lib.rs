@@ -13,7 +13,6 @@
 //! assert!(sim.ledger().symbols["BTCUSDT"].unheard.is_empty());
 //! # Ok(()) }
 //! ```
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod admin;
 pub mod cli;

@@ -1,4 +1,10 @@
 //! What the exchange itself knows, and what tests may do to it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail the test"
+)]
 
 mod common;
 

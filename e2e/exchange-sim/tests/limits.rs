@@ -1,4 +1,10 @@
 //! What a client is punished for. Every punishment appears in the ledger.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail the test"
+)]
 
 mod common;
 

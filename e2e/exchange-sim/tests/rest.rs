@@ -1,4 +1,10 @@
 //! The REST endpoints: form, errors and weights.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail the test"
+)]
 
 mod common;
 

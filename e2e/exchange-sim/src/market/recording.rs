@@ -93,7 +93,7 @@ impl Recording {
 }
 
 #[derive(Deserialize)]
-struct Event<'a> {
+struct Line<'a> {
     e: &'a str,
     #[serde(rename = "E")]
     event_time: u64,
@@ -131,7 +131,7 @@ fn read(path: &Path, gzip: impl Read) -> Result<Recording, RecordingError> {
 }
 
 fn append(recording: &mut Recording, text: String) -> Result<(), String> {
-    let event: Event<'_> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let event: Line<'_> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     if event.e != "trade" {
         return Err(format!("its type is `{}`", event.e));
     }

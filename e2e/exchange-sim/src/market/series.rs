@@ -32,7 +32,7 @@ impl TimeUnit {
     }
 
     /// Milliseconds in this unit.
-    pub const fn from_millis(self, millis: u64) -> u64 {
+    pub const fn of_millis(self, millis: u64) -> u64 {
         match self {
             Self::Millisecond => millis,
             Self::Microsecond => millis * 1000,
@@ -119,7 +119,7 @@ impl Series {
                 .permille
                 .map_or(recorded.price, |permille| recorded.price.scaled(permille)),
             event_time: recorded.event_time + round * period,
-            trade_time: recorded.trade_time + round * period,
+            time: recorded.trade_time + round * period,
             verbatim: verbatim.then_some(recorded.text.as_str()),
             recorded,
         })
@@ -133,7 +133,7 @@ pub struct Trade<'a> {
     id: u64,
     price: Decimal,
     event_time: u64,
-    trade_time: u64,
+    time: u64,
     verbatim: Option<&'a str>,
     recorded: &'a RecordedTrade,
 }
@@ -154,7 +154,7 @@ impl Trade<'_> {
             price: self.price.to_string(),
             qty: self.recorded.quantity.to_string(),
             quote_qty: self.price.times(self.recorded.quantity).to_string(),
-            time: unit.from_millis(self.trade_time),
+            time: unit.of_millis(self.time),
             is_buyer_maker: self.recorded.buyer_is_maker,
             is_best_match: self.recorded.best_match,
         }
@@ -173,16 +173,16 @@ impl fmt::Display for Event<'_> {
             id,
             price,
             event_time,
-            trade_time,
+            time,
             verbatim: _,
             recorded,
         } = self.trade;
         write!(
             f,
             r#"{{"e":"trade","E":{},"s":"{symbol}","t":{id},"p":"{price}","q":"{}","T":{},"m":{},"M":{}}}"#,
-            self.unit.from_millis(*event_time),
+            self.unit.of_millis(*event_time),
             recorded.quantity,
-            self.unit.from_millis(*trade_time),
+            self.unit.of_millis(*time),
             recorded.buyer_is_maker,
             recorded.best_match,
         )

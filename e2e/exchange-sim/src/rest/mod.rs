@@ -67,7 +67,7 @@ async fn weigh(
 
 async fn time(State(exchange): State<Arc<Exchange>>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
     let unit = query::time_unit(&headers)?;
-    Ok(Json(json!({ "serverTime": unit.from_millis(exchange.now_ms()) })))
+    Ok(Json(json!({ "serverTime": unit.of_millis(exchange.now_ms()) })))
 }
 
 /// Only the newest trades.

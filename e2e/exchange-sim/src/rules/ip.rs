@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::window::{FixedWindow, SlidingWindow};
 use crate::config::Limits;
 
-const MINUTE: Duration = Duration::from_secs(60);
-const LONGEST_BAN: Duration = Duration::from_secs(3 * 24 * 3600);
+const MINUTE: Duration = Duration::from_mins(1);
+const LONGEST_BAN: Duration = Duration::from_hours(72);
 
 /// What becomes of a request or connection attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl IpLimits {
         Self {
             weight_limit: limits.weight_per_minute,
             weight: FixedWindow::new(MINUTE),
-            attempts: SlidingWindow::new(limits.connection_attempts, Duration::from_secs(300)),
+            attempts: SlidingWindow::new(limits.connection_attempts, Duration::from_mins(5)),
             refusals_before_ban: limits.refusals_before_ban,
             refusals: 0,
             next_ban: limits.ban,

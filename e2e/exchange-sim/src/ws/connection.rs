@@ -268,7 +268,7 @@ impl Session {
     }
 
     fn announce_shutdown(&self) {
-        let time = self.unit.from_millis(self.exchange.now_ms());
+        let time = self.unit.of_millis(self.exchange.now_ms());
         let event = format!(r#"{{"e":"serverShutdown","E":{time}}}"#);
         let text = envelope(self.combined.load(Ordering::Relaxed), "!serverShutdown", event);
         self.send(Message::Text(text.into()));

@@ -1,7 +1,10 @@
 //! The exchange's shared state: symbols, connections, addresses and the log of broken rules.
 
+mod connections;
+mod error;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     net::IpAddr,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -10,6 +13,8 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::connections::Connections;
+pub use self::error::ExchangeError;
 use crate::{
     config::{Limits, SymbolSpec},
     ledger::{Ledger, Violation, ViolationLog, ViolationRecord},
@@ -17,41 +22,7 @@ use crate::{
     rest::error::ApiError,
     rules::ip::{Admission, IpLimits},
     sync::lock,
-    ws::outlet::{ConnectionId, Kill, Outlet},
 };
-
-/// A symbol that cannot be listed or is not.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum ExchangeError {
-    /// Binance's names are of this form.
-    #[error("the symbol name `{0}` must be 1 to 20 upper-case ASCII letters and digits")]
-    BadName(String),
-    /// Names are unique.
-    #[error("{0} is listed already; choose another name")]
-    Listed(String),
-    /// The recorded symbol is sent byte for byte, ids included.
-    #[error("{0} is the recorded symbol and keeps its recorded ids; leave id-base out")]
-    RecordedIds(String),
-    /// Nothing would be issued.
-    #[error("{0} would issue no trade; repeat must be at least 1 and start-at below the number of trades")]
-    NoTrades(String),
-    /// Not listed.
-    #[error("{0} is not listed; add it first")]
-    Unlisted(String),
-}
-
-impl ExchangeError {
-    /// A stable CamelCase name of the error.
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::BadName(_) => "BadSymbolName",
-            Self::Listed(_) => "SymbolListed",
-            Self::RecordedIds(_) => "RecordedIds",
-            Self::NoTrades(_) => "NoTrades",
-            Self::Unlisted(_) => "SymbolUnlisted",
-        }
-    }
-}
 
 /// See the module.
 #[derive(Debug)]
@@ -66,18 +37,6 @@ pub struct Exchange {
     connections: Mutex<Connections>,
     addresses: Mutex<HashMap<IpAddr, IpLimits>>,
     violations: Mutex<ViolationLog>,
-}
-
-#[derive(Debug, Default)]
-struct Connections {
-    opened: u64,
-    live: BTreeMap<ConnectionId, Live>,
-}
-
-#[derive(Debug)]
-struct Live {
-    outlet: Outlet,
-    streams: BTreeSet<String>,
 }
 
 impl Exchange {
@@ -172,87 +131,6 @@ impl Exchange {
     fn listed(&self, name: &str) -> Result<Arc<Symbol>, ExchangeError> {
         self.symbol(name)
             .ok_or_else(|| ExchangeError::Unlisted(name.to_owned()))
-    }
-
-    /// Registers a new connection.
-    pub fn open(&self, outlet: Outlet) -> ConnectionId {
-        let mut connections = lock(&self.connections);
-        connections.opened += 1;
-        let id = connections.opened;
-        connections.live.insert(
-            id,
-            Live {
-                outlet,
-                streams: BTreeSet::new(),
-            },
-        );
-        id
-    }
-
-    /// Forgets a connection that has ended.
-    pub fn close(&self, id: ConnectionId) {
-        let live = lock(&self.connections).live.remove(&id);
-        for stream in live.into_iter().flat_map(|live| live.streams) {
-            if let Some(symbol) = self.symbol_of(&stream) {
-                symbol.unsubscribe(id);
-            }
-        }
-    }
-
-    /// Whether the connection may have these streams too.
-    pub fn has_room(&self, id: ConnectionId, streams: &[String]) -> bool {
-        let connections = lock(&self.connections);
-        let Some(live) = connections.live.get(&id) else {
-            return true;
-        };
-        let all: BTreeSet<_> = live.streams.iter().chain(streams).collect();
-        all.len() <= self.limits.streams_per_connection
-    }
-
-    /// Adds streams to a connection.
-    pub fn subscribe(&self, id: ConnectionId, streams: Vec<String>) {
-        let mut connections = lock(&self.connections);
-        let Some(live) = connections.live.get_mut(&id) else {
-            return;
-        };
-        for stream in streams {
-            if let Some(symbol) = self.symbol_of(&stream) {
-                symbol.subscribe(id, live.outlet.clone());
-            }
-            live.streams.insert(stream);
-        }
-    }
-
-    /// Takes streams from a connection.
-    pub fn unsubscribe(&self, id: ConnectionId, streams: &[String]) {
-        let mut connections = lock(&self.connections);
-        let Some(live) = connections.live.get_mut(&id) else {
-            return;
-        };
-        for stream in streams {
-            if let Some(symbol) = self.symbol_of(stream) {
-                symbol.unsubscribe(id);
-            }
-            live.streams.remove(stream);
-        }
-    }
-
-    /// The streams of a connection.
-    pub fn subscriptions(&self, id: ConnectionId) -> Vec<String> {
-        lock(&self.connections)
-            .live
-            .get(&id)
-            .map_or_else(Vec::new, |live| live.streams.iter().cloned().collect())
-    }
-
-    /// Ends all connections without a closing frame and returns their number.
-    pub fn cut(&self) -> usize {
-        let connections = lock(&self.connections);
-        connections
-            .live
-            .values()
-            .for_each(|live| live.outlet.kill(Kill::Cut));
-        connections.live.len()
     }
 
     /// Asks the limits of an address; what they refuse is recorded as `rule` or as a broken ban.
