@@ -55,13 +55,16 @@ async fn a_client_that_answers_no_ping_is_disconnected() {
 #[tokio::test]
 async fn a_client_that_answers_pings_stays() {
     let limits = Limits {
-        connection_lifetime: Duration::from_secs(2),
+        ping_interval: Duration::from_millis(250),
+        pong_timeout: Duration::from_secs(1),
+        connection_lifetime: Duration::from_millis(2500),
         shutdown_notice: Duration::from_millis(1),
-        ..quick_heartbeat()
+        ..Limits::default()
     };
     let sim = strict(limits, []).await;
     let mut client = Client::connect(&sim, "/ws").await;
-    client.rest().await;
+    let (_, frame) = client.rest().await;
+    assert_eq!(frame.unwrap().reason.as_str(), "connection lifetime is over");
     assert!(sim.ledger().violations.is_empty());
 }
 
