@@ -13,7 +13,7 @@ go_build() {
   [[ ! -x $target ]] || return 0
   work=$CRYPTOPIPELINE_CACHE/work/${module//\//_}
   mkdir -p "$work" "$(dirname "$target")"
-  cd "$work"
+  cd "$work" || return
   [[ -f go.mod ]] || go mod init build
   go get "$module"
   # A module alone does not always pull in the checksums of all that the program imports.
@@ -37,7 +37,7 @@ kubernetes_build() {
   ((${#packages[@]} > 0)) || return 0
   work=$CRYPTOPIPELINE_CACHE/work/kubernetes-$KUBERNETES_VERSION
   mkdir -p "$work" "$target"
-  cd "$work"
+  cd "$work" || return
   rm -f go.mod go.sum
   kubernetes_go_mod >new.mod
   mv new.mod go.mod

@@ -66,14 +66,13 @@ can_pull() {
   timeout 15 docker manifest inspect "$1" >/dev/null 2>&1
 }
 
-# Node containers of the cluster, running or not; a role (control-plane, worker) narrows the list.
+# node_containers FILTER...: the names of the cluster's node containers, running or not, that pass Docker's FILTERs.
 node_containers() {
-  docker ps -a --filter "label=io.x-k8s.kind.cluster=$KIND_CLUSTER_NAME" \
-    ${1:+--filter "label=io.x-k8s.kind.role=$1"} --format '{{.Names}}' | sort
+  docker ps -a --filter "label=io.x-k8s.kind.cluster=$KIND_CLUSTER_NAME" "${@/#/--filter=}" --format '{{.Names}}' | sort
 }
 
 cluster_exists() {
-  [[ -n $(node_containers) ]]
+  [[ -n $(node_containers "label=io.x-k8s.kind.role") ]]
 }
 
 # can_install: may this script add Debian packages?

@@ -33,7 +33,7 @@ load() {
 
 targets=()
 missing=()
-for node in $(node_containers worker); do
+for node in $(node_containers label=io.x-k8s.kind.role=worker); do
   mapfile -t absent < <(lacking "$node" "$@")
   ((${#absent[@]} > 0)) || continue
   targets+=("$node")

@@ -14,7 +14,10 @@ local_path_provisioner=github.com/rancher/local-path-provisioner@$LOCAL_PATH_PRO
 
 built_tag() {
   local inputs
-  inputs=$(cat "$cluster_dir"/{node/*,node-image.sh,go-build.sh,versions.sh} | fingerprint)
+  inputs=$({
+    echo "$KIND_VERSION $containerd $crictl $cni_plugins $etcd $coredns $local_path_provisioner"
+    cat "$cluster_dir"/node/* "$cluster_dir"/{node-image,go-build}.sh
+  } | fingerprint)
   echo "cryptopipeline/node:$KUBERNETES_VERSION-$inputs"
 }
 

@@ -16,7 +16,7 @@ create_cluster() {
 
 start_nodes() {
   local stopped
-  mapfile -t stopped < <(docker ps -aq --filter "label=io.x-k8s.kind.cluster=$KIND_CLUSTER_NAME" --filter status=exited --filter status=created)
+  mapfile -t stopped < <(node_containers status=exited status=created)
   ((${#stopped[@]} == 0)) || docker start "${stopped[@]}"
   kind export kubeconfig --name "$KIND_CLUSTER_NAME" --kubeconfig "$KUBECONFIG"
   timeout 180 bash -c 'until kubectl get --raw /readyz; do sleep 1; done'
