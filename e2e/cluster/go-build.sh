@@ -20,6 +20,22 @@ go_build() {
   go_compile "$package" "$target" || { go get "$package@${module##*@}" && go_compile "$package" "$target"; }
 }
 
+# go_build_main MODULE@VERSION FILE NAME: a program of our own, FILE, around a module.
+go_build_main() {
+  local module=$1 file=$2 name=$3 target work
+  target=$(built "$module" "$name")
+  [[ ! $target -nt $file ]] || return 0
+  work=$CRYPTOPIPELINE_CACHE/work/$name-main
+  mkdir -p "$work" "$(dirname "$target")"
+  cd "$work" || return
+  cp "$file" main.go
+  rm -f go.mod go.sum
+  go mod init build
+  go get "$module"
+  go mod tidy
+  go_compile . "$target"
+}
+
 go_compile() {
   CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$2" "$1"
 }

@@ -37,7 +37,7 @@ build_programs() {
   done
   go_build "$crictl" "${crictl%@*}/cmd/crictl"
   go_build "$etcd" "${etcd%@*}" etcd
-  go_build "$coredns" "${coredns%@*}"
+  go_build_main "$coredns" "$cluster_dir/node/coredns.go" coredns
   go_build "$local_path_provisioner" "${local_path_provisioner%@*}"
 }
 
