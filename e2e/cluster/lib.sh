@@ -27,9 +27,11 @@ step() {
   local name=$1 began=$SECONDS told=0 status=0 log pid elapsed last
   shift
   log=$CRYPTOPIPELINE_CACHE/log/$(tr -cs 'a-zA-Z0-9.\n' '-' <<<"$name").log
-  "$@" >"$log" 2>&1 &
+  set -m # a process group of its own, so that an interrupt ends all that the command has started
+  "$@" >"$log" 2>&1 </dev/null &
   pid=$!
-  trap 'kill "$pid" 2>/dev/null; exit 130' INT TERM
+  set +m
+  trap 'kill -- "-$pid" 2>/dev/null; exit 130' INT TERM
   while kill -0 "$pid" 2>/dev/null; do
     sleep 0.2
     elapsed=$((SECONDS - began))
