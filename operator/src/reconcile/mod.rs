@@ -1,3 +1,212 @@
-//! The steps of a reconcile.
+//! One reconciliation: dereference, validate, build, plan, apply, status. Only the first and the last two touch the
+//! network, and nothing sleeps: a wait is a requeue with a reason in the status.
 
+pub mod apply;
+pub mod data_flow;
+mod deletion;
+pub mod dereference;
+mod execute;
+pub mod identity;
+pub mod status;
+pub mod subset;
+#[cfg(test)]
+mod tests;
 pub mod validate;
+pub mod view;
+
+use std::time::Duration;
+
+use crds::{
+    CryptoPipeline, CryptoPipelineStatus,
+    status::{Identity, Phase},
+};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::{Resource, ResourceExt, runtime::controller::Action};
+
+use self::{
+    dereference::{Live, Observed},
+    validate::Facts,
+};
+use crate::{api, bootstrap::Finding, context::Context, events};
+
+/// Time to the next look at a pipeline that is not ready.
+const WHILE_CHANGING: Duration = Duration::from_secs(5);
+/// Time to the next look at a pipeline that is ready: how old the figures in `dataFlow` may be.
+const WHILE_READY: Duration = Duration::from_secs(15);
+/// Time to the next look at a pipeline that waits for a person.
+const WHILE_REFUSED: Duration = Duration::from_secs(60);
+
+/// Why a reconciliation failed. It is tried again with growing pauses.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something could not be read.
+    #[error("cannot read from the API server: {0}")]
+    Read(#[from] kube::Error),
+    /// Something could not be written.
+    #[error(transparent)]
+    Write(#[from] api::Error),
+    /// The object is not what the CRD describes.
+    #[error("the object cannot be read: {0}; correct it")]
+    Unreadable(String),
+}
+
+impl Error {
+    /// Stable reason for conditions, events and metrics.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Read(_) => "ApiServerUnavailable",
+            Self::Write(error) => error.reason(),
+            Self::Unreadable(_) => "Unreadable",
+        }
+    }
+}
+
+/// Reconciles the pipeline of this name.
+pub async fn reconcile(context: &Context, namespace: &str, name: &str) -> Result<Action, Error> {
+    let Some(object) = dereference::object(&context.client, namespace, name).await? else {
+        context.metrics.forget(namespace, name);
+        return Ok(Action::await_change());
+    };
+    let observed = dereference::observe(&context.client, namespace, name).await?;
+    let pass = Pass {
+        context,
+        namespace,
+        object: &object,
+    };
+    if object.metadata.deletion_timestamp.is_some() {
+        return pass.delete(&observed).await;
+    }
+    let identity = match identity::adopt(&object, &observed.claims, &observed.sites) {
+        Ok(identity) => identity,
+        Err(conflict) => {
+            let why = Finding::new("IdentityConflict", conflict.to_string());
+            return pass.refuse(Phase::Degraded, &why).await;
+        }
+    };
+    let facts = Facts {
+        racks: identity.racks.clone(),
+        identity,
+        claim_sizes: claim_sizes(&observed),
+    };
+    match validate::validate(&object, facts) {
+        Ok(pipeline) => pass.carry_out(pipeline, &observed).await,
+        Err(invalid) => {
+            let why = Finding::new(invalid.reason(), invalid.to_string());
+            pass.refuse(Phase::Invalid, &why).await
+        }
+    }
+}
+
+/// The size in each live StatefulSet's claim template, which is immutable.
+fn claim_sizes(observed: &Observed) -> Live<Quantity> {
+    let size = |set: &k8s_openapi::api::apps::v1::StatefulSet| {
+        let template = set.spec.as_ref()?.volume_claim_templates.as_ref()?.first()?;
+        let requests = template.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
+        requests.get("storage").cloned()
+    };
+    let sets = observed.stateful_sets.iter();
+    sets.filter_map(|(name, set)| Some((name.clone(), size(set)?)))
+        .collect()
+}
+
+/// One reconciliation of one object.
+struct Pass<'a> {
+    context: &'a Context,
+    namespace: &'a str,
+    object: &'a CryptoPipeline,
+}
+
+impl Pass<'_> {
+    fn previous(&self) -> CryptoPipelineStatus {
+        self.object.status.clone().unwrap_or_default()
+    }
+
+    fn uid(&self) -> String {
+        self.object.uid().unwrap_or_default()
+    }
+
+    async fn delete(&self, observed: &Observed) -> Result<Action, Error> {
+        if !deletion::is_held(self.object) {
+            self.context
+                .metrics
+                .forget(self.namespace, &self.object.name_any());
+            self.context.memories.forget(&self.uid());
+            return Ok(Action::await_change());
+        }
+        let writer = self.context.writer(self.namespace);
+        match deletion::clean_up(&writer, self.object, observed).await? {
+            Some(awaited) => {
+                let why = Finding::new("DeletingVolumes", awaited);
+                self.refuse(Phase::Deleting, &why).await?;
+                Ok(Action::requeue(WHILE_CHANGING))
+            }
+            None => Ok(Action::await_change()),
+        }
+    }
+
+    /// Says why nothing is carried out.
+    async fn refuse(&self, phase: Phase, why: &Finding) -> Result<Action, Error> {
+        let generation = self.object.metadata.generation;
+        let status = status::refused(&self.previous(), generation, phase, why, now());
+        self.publish(&status).await?;
+        Ok(Action::requeue(WHILE_REFUSED))
+    }
+
+    /// Records the identity before anything is made from it: after a crash it must come out the same.
+    async fn record(&self, identity: &Identity) -> Result<(), Error> {
+        let previous = self.previous();
+        if previous.identity.as_ref() == Some(identity) {
+            return Ok(());
+        }
+        let status = CryptoPipelineStatus {
+            identity: Some(identity.clone()),
+            ..previous
+        };
+        Ok(self.write_status(&status).await?)
+    }
+
+    /// Writes the status if it says something new, and tells of transitions.
+    async fn publish(&self, status: &CryptoPipelineStatus) -> Result<(), Error> {
+        let previous = self.previous();
+        self.context
+            .metrics
+            .show(self.namespace, &self.object.name_any(), status);
+        if same(&previous, status) {
+            return Ok(());
+        }
+        self.write_status(status).await?;
+        for notice in events::transitions(&previous, status) {
+            self.tell(notice).await;
+        }
+        Ok(())
+    }
+
+    async fn write_status(&self, status: &CryptoPipelineStatus) -> Result<(), api::Error> {
+        self.context
+            .writer(self.namespace)
+            .status::<CryptoPipeline>(&self.object.name_any(), status)
+            .await
+    }
+
+    async fn tell(&self, notice: events::Notice) {
+        let about = self.object.object_ref(&());
+        self.context.events.publish(&about, notice).await;
+    }
+}
+
+/// Whether two statuses say the same; the API server may reorder conditions.
+fn same(left: &CryptoPipelineStatus, right: &CryptoPipelineStatus) -> bool {
+    let sorted = |status: &CryptoPipelineStatus| {
+        let mut status = status.clone();
+        status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
+        status
+    };
+    sorted(left) == sorted(right)
+}
+
+/// In whole seconds, as Kubernetes writes times.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}

@@ -1,0 +1,40 @@
+//! What every reconciliation shares.
+
+use std::sync::Arc;
+
+use kube::Client;
+
+use crate::{
+    api::Writer,
+    bootstrap::{ArchiveAdmin, Memories, SchemaAdmin, TopicAdmin},
+    events::Events,
+    metrics::Metrics,
+    worker_status::WorkerStatusSource,
+};
+
+/// Clients, counters and memory.
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Kubernetes Events.
+    pub events: Events,
+    /// Kafka's admin interface.
+    pub topics: Arc<dyn TopicAdmin>,
+    /// Cassandra's schema.
+    pub schema: Arc<dyn SchemaAdmin>,
+    /// HDFS' folders.
+    pub archive: Arc<dyn ArchiveAdmin>,
+    /// The workers.
+    pub workers: Arc<dyn WorkerStatusSource>,
+    /// What is remembered of each pipeline.
+    pub memories: Memories,
+}
+
+impl Context {
+    /// A writer for objects of this namespace.
+    pub fn writer(&self, namespace: &str) -> Writer {
+        Writer::new(self.client.clone(), namespace, self.metrics.clone())
+    }
+}

@@ -1,0 +1,194 @@
+//! Kubernetes Events: transitions only, so that a pipeline at rest says nothing.
+
+use std::sync::Arc;
+
+use crds::{
+    CryptoPipelineStatus,
+    names::MANAGER,
+    status::{Phase, condition},
+};
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
+use kube::{
+    Client,
+    runtime::events::{Event, EventType, Recorder, Reporter},
+};
+use tracing::{info, warn};
+
+use crate::{bootstrap::Finding, metrics::Metrics};
+
+/// Something worth telling the owner of a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Whether someone should look.
+    pub warning: bool,
+    /// What the operator did or saw; one event series for each.
+    pub action: String,
+    /// Stable, `CamelCase`.
+    pub reason: String,
+    /// In words.
+    pub note: String,
+}
+
+impl Notice {
+    /// Something was done in an engine.
+    pub fn done(finding: &Finding) -> Self {
+        Self {
+            warning: false,
+            action: finding.message.chars().take(MAX_ACTION).collect(),
+            reason: finding.reason.to_owned(),
+            note: finding.message.clone(),
+        }
+    }
+
+    /// A pod is restarted.
+    pub fn restart(pod: &str) -> Self {
+        Self {
+            warning: false,
+            action: format!("Restart {pod}"),
+            reason: "PodRestarted".to_owned(),
+            note: format!("pod {pod} restarted, because its configuration or version changed"),
+        }
+    }
+}
+
+/// Longest `action` that the API server takes.
+const MAX_ACTION: usize = 128;
+/// Longest `note` that the API server takes.
+const MAX_NOTE: usize = 1024;
+
+/// Conditions whose flip is a warning when they become false.
+const WATCHED: [&str; 8] = [
+    condition::KAFKA_READY,
+    condition::TOPICS_READY,
+    condition::CASSANDRA_READY,
+    condition::SCHEMA_READY,
+    condition::HDFS_READY,
+    condition::ARCHIVE_READY,
+    condition::WORKERS_READY,
+    condition::DATA_FLOWING,
+];
+
+/// What changed between two statuses.
+pub fn transitions(before: &CryptoPipelineStatus, after: &CryptoPipelineStatus) -> Vec<Notice> {
+    let mut notices = vec![];
+    if let Some(phase) = after.phase.filter(|phase| before.phase != Some(*phase)) {
+        let ready = find(after, condition::READY);
+        notices.push(Notice {
+            warning: matches!(phase, Phase::Degraded | Phase::Invalid),
+            action: "Reconcile".to_owned(),
+            reason: format!("{phase:?}"),
+            note: ready.map(|c| c.message.clone()).unwrap_or_default(),
+        });
+    }
+    for type_ in WATCHED {
+        let was = find(before, type_).is_some_and(holds);
+        let Some(now) = find(after, type_).filter(|now| holds(now) != was) else {
+            continue;
+        };
+        notices.push(Notice {
+            warning: was,
+            action: if was {
+                format!("{type_} lost")
+            } else {
+                type_.to_owned()
+            },
+            reason: if was { now.reason.clone() } else { type_.to_owned() },
+            note: now.message.clone(),
+        });
+    }
+    notices
+}
+
+fn find<'a>(status: &'a CryptoPipelineStatus, type_: &str) -> Option<&'a Condition> {
+    status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == type_)
+}
+
+fn holds(condition: &Condition) -> bool {
+    condition.status == "True"
+}
+
+/// Publishes notices as Events. One that cannot be published is logged: nothing depends on it.
+pub struct Events {
+    recorder: Recorder,
+    metrics: Arc<Metrics>,
+}
+
+impl Events {
+    /// `instance` is this pod's name.
+    pub fn new(client: Client, instance: &str, metrics: Arc<Metrics>) -> Self {
+        let reporter = Reporter {
+            controller: MANAGER.to_owned(),
+            instance: Some(instance.to_owned()),
+        };
+        Self {
+            recorder: Recorder::new(client, reporter),
+            metrics,
+        }
+    }
+
+    /// Publishes one notice about an object.
+    pub async fn publish(&self, about: &ObjectReference, notice: Notice) {
+        info!(reason = notice.reason, note = notice.note, "event");
+        let event = Event {
+            type_: if notice.warning {
+                EventType::Warning
+            } else {
+                EventType::Normal
+            },
+            reason: notice.reason,
+            note: Some(notice.note.chars().take(MAX_NOTE).collect()),
+            action: notice.action,
+            secondary: None,
+        };
+        self.metrics.wrote("Event", "create");
+        if let Err(error) = self.recorder.publish(&event, about).await {
+            warn!(%error, "event not published");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    use super::*;
+
+    fn status(phase: Phase, kafka_ready: bool) -> CryptoPipelineStatus {
+        CryptoPipelineStatus {
+            phase: Some(phase),
+            conditions: vec![Condition {
+                type_: condition::KAFKA_READY.to_owned(),
+                status: if kafka_ready { "True" } else { "False" }.to_owned(),
+                reason: "MembersNotReady".to_owned(),
+                message: "2 of 3".to_owned(),
+                observed_generation: None,
+                last_transition_time: Time(Timestamp::UNIX_EPOCH),
+            }],
+            ..CryptoPipelineStatus::default()
+        }
+    }
+
+    #[test]
+    fn an_unchanged_status_is_silent() {
+        let ready = status(Phase::Ready, true);
+        assert_eq!(transitions(&ready, &ready), []);
+    }
+
+    #[test]
+    fn a_condition_that_was_never_true_is_no_news() {
+        let notices = transitions(&CryptoPipelineStatus::default(), &status(Phase::Starting, false));
+        let reasons: Vec<_> = notices.iter().map(|n| n.reason.as_str()).collect();
+        assert_eq!(reasons, ["Starting"]);
+    }
+
+    #[test]
+    fn a_lost_condition_warns_with_its_reason() {
+        let notices = transitions(&status(Phase::Ready, true), &status(Phase::Degraded, false));
+        let seen: Vec<_> = notices.iter().map(|n| (n.warning, n.reason.as_str())).collect();
+        assert_eq!(seen, [(true, "Degraded"), (true, "MembersNotReady")]);
+    }
+}

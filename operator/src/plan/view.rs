@@ -1,0 +1,202 @@
+//! The state of the world as far as decisions depend on it.
+
+use crds::names::Role;
+
+use super::{Part, Partition};
+use crate::engine::Engine;
+
+/// Everything that a plan depends on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct View {
+    /// Brokers and controllers.
+    pub kafka: EngineView,
+    /// Cassandra nodes.
+    pub cassandra: EngineView,
+    /// NameNode and DataNodes.
+    pub hdfs: EngineView,
+    /// The Job that formats the NameNode.
+    pub format: Format,
+    /// Topics.
+    pub topics: Bootstrap,
+    /// Keyspace and tables.
+    pub schema: Bootstrap,
+    /// Archive folders.
+    pub archive: Bootstrap,
+    /// Workers, one entry for each Deployment.
+    pub workers: Vec<WorkerView>,
+    /// Whether the processor's archive lane is enabled.
+    pub archive_lane: bool,
+    /// Whether its hot lane is enabled.
+    pub hot_lane: bool,
+    /// Kafka's partitions; `None` where they were not read.
+    pub partitions: Option<Vec<Partition>>,
+    /// Copies that must exist for a write to Kafka.
+    pub min_in_sync_replicas: usize,
+}
+
+/// One engine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EngineView {
+    /// It has formed once; for HDFS: it is formatted.
+    pub formed: bool,
+    /// Why its placement cannot be satisfied.
+    pub unplaceable: Option<String>,
+    /// A claim does not say yet that the engine has formed.
+    pub unmarked: bool,
+    /// Its StatefulSets, in the order in which they are restarted.
+    pub groups: Vec<Group>,
+}
+
+/// A StatefulSet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// What its pods are.
+    pub role: Role,
+    /// Members asked for.
+    pub desired: i32,
+    /// Replicas of the live object; `None` where it does not exist.
+    pub live: Option<i32>,
+    /// Claims that exist: members that once were.
+    pub claims: i32,
+    /// The StatefulSet controller has seen the live object's newest generation, so revisions can be compared.
+    pub settled: bool,
+    /// Its pods, by ordinal.
+    pub members: Vec<Member>,
+}
+
+/// A pod of a StatefulSet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    /// Name of the pod.
+    pub pod: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its readiness probe passes and it is not on its way out.
+    pub ready: bool,
+    /// It runs an older revision than its StatefulSet asks for.
+    pub outdated: bool,
+    /// It is on its way out.
+    pub terminating: bool,
+    /// Why it cannot run, for instance `ImagePullBackOff`. Such a pod serves nothing.
+    pub stuck: Option<String>,
+}
+
+/// The Job that formats the NameNode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// There is none.
+    #[default]
+    Absent,
+    /// It runs.
+    Running,
+    /// It gave up.
+    Failed,
+    /// It succeeded.
+    Succeeded,
+}
+
+/// A part in an engine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bootstrap {
+    /// It was created, or compared and found good, since this process runs.
+    pub done: bool,
+    /// What is asked for has changed, or the last comparison is old.
+    pub due: bool,
+    /// Why the last attempt failed: reason and message.
+    pub error: Option<(&'static str, String)>,
+}
+
+/// A worker Deployment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkerView {
+    /// Its name.
+    pub name: String,
+    /// What it runs.
+    pub role: Role,
+    /// It exists.
+    pub exists: bool,
+    /// Pods asked for.
+    pub desired: i32,
+    /// Pods ready.
+    pub ready: i32,
+    /// Every pod is of the newest revision and no other is left.
+    pub rolled_out: bool,
+    /// Why a pod of it cannot run.
+    pub stuck: Option<String>,
+    /// Why its placement cannot be satisfied.
+    pub unplaceable: Option<String>,
+}
+
+impl View {
+    /// Every engine.
+    pub fn engines(&self) -> [(Engine, &EngineView); 3] {
+        Engine::ALL.map(|engine| (engine, self.engine(engine)))
+    }
+
+    /// One engine.
+    pub const fn engine(&self, engine: Engine) -> &EngineView {
+        match engine {
+            Engine::Kafka => &self.kafka,
+            Engine::Cassandra => &self.cassandra,
+            Engine::Hdfs => &self.hdfs,
+        }
+    }
+
+    /// Whether a broker is to be restarted, so that Kafka must be asked which replicas are in sync.
+    pub fn needs_partitions(&self) -> bool {
+        let brokers = Engine::Kafka.racked_role();
+        self.kafka
+            .members()
+            .any(|(group, member)| group.role == brokers && member.outdated)
+    }
+
+    /// One part.
+    pub const fn part(&self, part: Part) -> &Bootstrap {
+        match part {
+            Part::Topics => &self.topics,
+            Part::Schema => &self.schema,
+            Part::Archive => &self.archive,
+        }
+    }
+}
+
+impl EngineView {
+    /// Every member asked for is ready.
+    pub fn ready(&self) -> bool {
+        !self.groups.is_empty() && self.groups.iter().all(Group::ready)
+    }
+
+    /// Members that are ready, and asked for.
+    pub fn count(&self) -> (i32, i32) {
+        self.groups.iter().fold((0, 0), |(ready, desired), group| {
+            (ready + group.ready_members(), desired + group.desired)
+        })
+    }
+
+    /// Its StatefulSets exist, at least one of them.
+    pub fn started(&self) -> bool {
+        self.groups.iter().any(|group| group.live.is_some())
+    }
+
+    /// Every pod.
+    pub fn members(&self) -> impl Iterator<Item = (&Group, &Member)> {
+        self.groups
+            .iter()
+            .flat_map(|group| group.members.iter().map(move |member| (group, member)))
+    }
+}
+
+impl Group {
+    /// Every member asked for is ready.
+    pub fn ready(&self) -> bool {
+        self.live.is_some() && self.ready_members() >= self.desired
+    }
+
+    /// Members that are ready.
+    pub fn ready_members(&self) -> i32 {
+        let ready = self.members.iter().filter(|member| member.ready).count();
+        i32::try_from(ready).unwrap_or(i32::MAX)
+    }
+}

@@ -1,0 +1,323 @@
+//! From the workers' answers to `status.dataFlow` and the condition `DataFlowing`. Pure.
+
+use std::collections::BTreeMap;
+
+use crds::{
+    status::DataFlow,
+    wire::{IngestStatus, LaneStatus, PartitionStatus, ProcessorStatus},
+};
+use jiff::Timestamp;
+
+/// The answers of all workers; `None` where one did not answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// Of ingest workers.
+    pub ingest: Vec<Option<IngestStatus>>,
+    /// Of processors.
+    pub processors: Vec<Option<ProcessorStatus>>,
+}
+
+/// A condition's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Trades arrive and none is missing.
+    pub flowing: bool,
+    /// Stable, `CamelCase`.
+    pub reason: &'static str,
+    /// In words.
+    pub message: String,
+}
+
+/// The new figures. Totals never fall because a worker did not answer; what is only known of all partitions together
+/// keeps its last value until all are known.
+pub fn merge(previous: Option<&DataFlow>, answers: &Answers, partitions: i32) -> Option<DataFlow> {
+    if answers.ingest.is_empty() && answers.processors.is_empty() {
+        return previous.cloned();
+    }
+    let before = previous.cloned().unwrap_or_default();
+    let archive = Lane::of(answers, |status| status.archive.as_ref());
+    let hot = Lane::of(answers, |status| status.hot.as_ref());
+    let all = |lane: &Lane| i32::try_from(lane.partitions.len()).is_ok_and(|known| known >= partitions);
+    let dead_letters = if archive.partitions.is_empty() {
+        &hot
+    } else {
+        &archive
+    }
+    .sum(|p| p.dead_letters);
+    Some(DataFlow {
+        last_trade_time: last_trade_time(&before, answers, &[&archive, &hot]),
+        ingested_trades: before
+            .ingested_trades
+            .max(archive.end_offsets())
+            .max(hot.end_offsets()),
+        archived_trades: before.archived_trades.max(archive.sum(|p| p.trades)),
+        hot_trades: before.hot_trades.max(hot.sum(|p| p.trades)),
+        missing_ids: if all(&archive) {
+            archive.sum(|p| p.missing_ids)
+        } else {
+            before.missing_ids
+        },
+        duplicate_ids: before.duplicate_ids.max(archive.sum(|p| p.duplicates)),
+        archive_lag_seconds: archive.lag().unwrap_or(before.archive_lag_seconds),
+        hot_lag_seconds: hot.lag().unwrap_or(before.hot_lag_seconds),
+        dead_letters: before.dead_letters.max(dead_letters),
+    })
+}
+
+/// Whether trades flow.
+pub fn judge(flow: Option<&DataFlow>, answers: &Answers) -> Verdict {
+    let no = |reason, message: String| Verdict {
+        flowing: false,
+        reason,
+        message,
+    };
+    let Some(flow) = flow else {
+        return no("WorkersNotStarted", "no worker runs yet".to_owned());
+    };
+    let silent = |answers: usize, all: usize| answers < all || all == 0;
+    let feeds: Vec<_> = answers.ingest.iter().flatten().collect();
+    if silent(feeds.len(), answers.ingest.len()) {
+        return no("IngestSilent", "an ingest worker does not answer yet".to_owned());
+    }
+    if feeds.iter().any(|feed| !feed.connected) {
+        return no(
+            "FeedDisconnected",
+            "an ingest worker is not connected to the exchange and connects again".to_owned(),
+        );
+    }
+    for (lane, pick) in LANES {
+        let waiting = answers
+            .processors
+            .iter()
+            .flatten()
+            .filter_map(pick)
+            .find_map(|lane| lane.waiting.clone());
+        if let Some(why) = waiting {
+            return no("LaneWaiting", format!("the {lane} lane waits: {why}"));
+        }
+    }
+    if flow.missing_ids > 0 {
+        return no(
+            "IdsMissing",
+            format!(
+                "{} trade ids are in no archive file; the auditor names them",
+                flow.missing_ids
+            ),
+        );
+    }
+    if flow.ingested_trades == 0 {
+        return no("NoTradesYet", "connected; waiting for the first trade".to_owned());
+    }
+    Verdict {
+        flowing: true,
+        reason: "TradesFlow",
+        message: "feeds are connected, both lanes run, no trade is missing".to_owned(),
+    }
+}
+
+type Pick = fn(&ProcessorStatus) -> Option<&LaneStatus>;
+const LANES: [(&str, Pick); 2] = [
+    ("archive", |status| status.archive.as_ref()),
+    ("hot", |status| status.hot.as_ref()),
+];
+
+/// One lane over all processors. While a partition changes hands two of them may speak of it; the one that is further
+/// on owns it now.
+struct Lane {
+    partitions: BTreeMap<i32, PartitionStatus>,
+}
+
+impl Lane {
+    fn of(answers: &Answers, pick: Pick) -> Self {
+        let mut partitions: BTreeMap<i32, PartitionStatus> = BTreeMap::new();
+        let lanes = answers.processors.iter().flatten().filter_map(pick);
+        for (number, status) in lanes.flat_map(|lane| &lane.partitions) {
+            let known = partitions.entry(*number).or_insert_with(|| status.clone());
+            if status.next_offset > known.next_offset {
+                known.clone_from(status);
+            }
+        }
+        Self { partitions }
+    }
+
+    fn sum(&self, figure: impl Fn(&PartitionStatus) -> u64) -> i64 {
+        let total = self.partitions.values().map(figure).fold(0, u64::saturating_add);
+        i64::try_from(total).unwrap_or(i64::MAX)
+    }
+
+    fn end_offsets(&self) -> i64 {
+        self.sum(|partition| u64::try_from(partition.end_offset).unwrap_or(0))
+    }
+
+    fn lag(&self) -> Option<i64> {
+        let slowest = self
+            .partitions
+            .values()
+            .map(|partition| partition.lag_seconds)
+            .max()?;
+        Some(i64::try_from(slowest).unwrap_or(i64::MAX))
+    }
+}
+
+fn last_trade_time(before: &DataFlow, answers: &Answers, lanes: &[&Lane]) -> Option<String> {
+    let known = before
+        .last_trade_time
+        .as_deref()
+        .and_then(|text| text.parse::<Timestamp>().ok())
+        .map(Timestamp::as_millisecond);
+    let fed = answers
+        .ingest
+        .iter()
+        .flatten()
+        .flat_map(|feed| feed.symbols.values().map(|symbol| symbol.last_trade_time_ms));
+    let stored = lanes.iter().flat_map(|lane| {
+        lane.partitions
+            .values()
+            .map(|partition| partition.last_trade_time_ms)
+    });
+    let newest = fed.chain(stored).chain(known).filter(|ms| *ms > 0).max()?;
+    Timestamp::from_millisecond(newest)
+        .ok()
+        .map(|time| time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::wire::SymbolStatus;
+
+    use super::*;
+
+    fn partition(next: i64, end: i64, trades: u64) -> PartitionStatus {
+        PartitionStatus {
+            next_offset: next,
+            end_offset: end,
+            trades,
+            ..PartitionStatus::default()
+        }
+    }
+
+    fn processor(partitions: &[(i32, PartitionStatus)]) -> Option<ProcessorStatus> {
+        let lane = LaneStatus {
+            waiting: None,
+            partitions: partitions.iter().cloned().collect(),
+        };
+        Some(ProcessorStatus {
+            archive: Some(lane.clone()),
+            hot: Some(lane),
+        })
+    }
+
+    fn ingest(connected: bool, last_ms: i64) -> Option<IngestStatus> {
+        let symbol = SymbolStatus {
+            last_trade_time_ms: last_ms,
+            ..SymbolStatus::default()
+        };
+        Some(IngestStatus {
+            connected,
+            symbols: BTreeMap::from([("BTCUSDT".to_owned(), symbol)]),
+            ..IngestStatus::default()
+        })
+    }
+
+    fn answers(processors: Vec<Option<ProcessorStatus>>) -> Answers {
+        Answers {
+            ingest: vec![ingest(true, 1_610_064_000_278)],
+            processors,
+        }
+    }
+
+    #[test]
+    fn partitions_of_all_processors_are_added() {
+        let flow = merge(
+            None,
+            &answers(vec![
+                processor(&[(0, partition(5, 6, 5))]),
+                processor(&[(1, partition(7, 7, 7))]),
+            ]),
+            2,
+        )
+        .unwrap();
+        assert_eq!(
+            (flow.archived_trades, flow.hot_trades, flow.ingested_trades),
+            (12, 12, 13)
+        );
+        assert_eq!(flow.last_trade_time.as_deref(), Some("2021-01-08T00:00:00.278Z"));
+    }
+
+    #[test]
+    fn a_partition_that_changes_hands_counts_once_as_its_new_owner_says() {
+        let flow = merge(
+            None,
+            &answers(vec![
+                processor(&[(0, partition(5, 9, 5))]),
+                processor(&[(0, partition(9, 9, 9))]),
+            ]),
+            1,
+        )
+        .unwrap();
+        assert_eq!(flow.archived_trades, 9);
+    }
+
+    #[test]
+    fn totals_do_not_fall_when_a_worker_is_silent() {
+        let mut missing = partition(5, 5, 5);
+        missing.missing_ids = 3;
+        let full = answers(vec![
+            processor(&[(0, missing)]),
+            processor(&[(1, partition(7, 7, 7))]),
+        ]);
+        let before = merge(None, &full, 2).unwrap();
+        assert_eq!(before.missing_ids, 3);
+        let half = answers(vec![None, processor(&[(1, partition(7, 7, 7))])]);
+        let after = merge(Some(&before), &half, 2).unwrap();
+        assert_eq!(after, before);
+    }
+
+    #[test]
+    fn figures_stay_when_no_worker_runs() {
+        let before = DataFlow {
+            archived_trades: 5,
+            ..DataFlow::default()
+        };
+        assert_eq!(merge(Some(&before), &Answers::default(), 1), Some(before));
+        assert_eq!(merge(None, &Answers::default(), 1), None);
+    }
+
+    #[test]
+    fn missing_ids_fall_once_they_are_repaired() {
+        let before = DataFlow {
+            missing_ids: 3,
+            ..DataFlow::default()
+        };
+        let repaired = answers(vec![processor(&[(0, partition(5, 5, 5))])]);
+        assert_eq!(merge(Some(&before), &repaired, 1).unwrap().missing_ids, 0);
+    }
+
+    #[test]
+    fn the_verdict_names_the_first_thing_that_is_wrong() {
+        let flow = DataFlow {
+            ingested_trades: 9,
+            ..DataFlow::default()
+        };
+        let good = answers(vec![processor(&[])]);
+        assert!(judge(Some(&flow), &good).flowing);
+
+        let reason = |flow: &DataFlow, answers: &Answers| judge(Some(flow), answers).reason;
+        let mut disconnected = good.clone();
+        disconnected.ingest = vec![ingest(false, 0)];
+        assert_eq!(reason(&flow, &disconnected), "FeedDisconnected");
+        let mut silent = good.clone();
+        silent.ingest.push(None);
+        assert_eq!(reason(&flow, &silent), "IngestSilent");
+        let mut waiting = good.clone();
+        let lane = waiting.processors[0].as_mut().unwrap().hot.as_mut().unwrap();
+        lane.waiting = Some("CassandraUnavailable".to_owned());
+        assert_eq!(reason(&flow, &waiting), "LaneWaiting");
+        let missing = DataFlow {
+            missing_ids: 1,
+            ..flow
+        };
+        assert_eq!(reason(&missing, &good), "IdsMissing");
+        assert_eq!(reason(&DataFlow::default(), &good), "NoTradesYet");
+    }
+}

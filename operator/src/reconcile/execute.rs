@@ -1,0 +1,262 @@
+//! The part of a reconciliation that carries a valid pipeline out: build, plan, apply, status.
+
+use std::time::{Duration, Instant};
+
+use crds::{
+    names::{LABEL_COMPONENT, Role},
+    status::{Identity, Phase},
+};
+use kube::{ResourceExt, runtime::controller::Action};
+
+use super::{
+    Error, Pass, WHILE_CHANGING, WHILE_READY,
+    apply::{self, Applier, Growth},
+    data_flow::{self, Answers},
+    deletion,
+    dereference::{self, Observed},
+    now, status,
+    validate::ValidatedPipeline,
+    view::{self, Sources},
+};
+use crate::{
+    api,
+    bootstrap::{Finding, Outcome, Unavailable, Wanted},
+    build,
+    engine::Engine,
+    events::Notice,
+    plan::{self, Part, Plan, Step, View},
+};
+
+/// Time to the next look after a step that lets another one follow at once.
+const AT_ONCE: Duration = Duration::from_millis(200);
+
+impl Pass<'_> {
+    pub(super) async fn carry_out(
+        &self,
+        pipeline: ValidatedPipeline,
+        observed: &Observed,
+    ) -> Result<Action, Error> {
+        let writer = self.context.writer(self.namespace);
+        let paused = pipeline.spec.paused;
+        if !paused {
+            self.record(&pipeline.facts.identity).await?;
+            deletion::hold(&writer, self.object).await?;
+        }
+        let resources = build::build(&pipeline);
+        let wanted = Wanted::of(&pipeline, &resources);
+        let memory = self.context.memories.get(&self.uid());
+        let mut view = view::view(
+            &Sources {
+                pipeline: &pipeline,
+                resources: &resources,
+                observed,
+                wanted: &wanted,
+                memory: &memory,
+            },
+            Instant::now(),
+        );
+        if view.needs_partitions() {
+            view.partitions = self
+                .context
+                .topics
+                .partitions(wanted.topics.bootstrap.clone())
+                .await
+                .ok();
+        }
+        let plan = plan::plan(&view);
+        let applier = Applier {
+            writer: &writer,
+            pipeline: &pipeline,
+            resources: &resources,
+            observed,
+        };
+        let (answers, executed) = if paused {
+            (self.ask(observed).await, Ok(Executed::default()))
+        } else {
+            futures::join!(self.ask(observed), self.execute(&applier, &plan, &wanted))
+        };
+        self.conclude(&pipeline, &view, &plan, &answers, executed).await
+    }
+
+    /// Carries the steps out in order and stops at the first write that is refused.
+    async fn execute(
+        &self,
+        applier: &Applier<'_>,
+        plan: &Plan,
+        wanted: &Wanted,
+    ) -> Result<Executed, api::Error> {
+        let mut executed = Executed::default();
+        applier.supporting().await?;
+        for step in &plan.steps {
+            if let Step::Bootstrap(part) = step {
+                executed.follow_at_once |= self.bootstrap(*part, wanted).await;
+                continue;
+            }
+            applier.step(step).await?;
+            match step {
+                Step::Restart { pod, .. } => self.tell(Notice::restart(pod)).await,
+                Step::RecordFormed(engine) if !engine.formed(&applier.pipeline.facts.identity) => {
+                    executed.formed.push(*engine);
+                    executed.follow_at_once = true;
+                    self.tell(Notice::done(&Finding::new(
+                        "EngineFormed",
+                        format!("{engine} has formed for the first time; its identity is fixed"),
+                    )))
+                    .await;
+                }
+                _ => {}
+            }
+        }
+        applier.orphans().await?;
+        let (growing, fixed) = self.growing(applier).await;
+        applier.grow(&growing).await?;
+        executed.fixed = fixed;
+        Ok(executed)
+    }
+
+    /// Says whether the part has just become available.
+    async fn bootstrap(&self, part: Part, wanted: &Wanted) -> bool {
+        let result: Result<Outcome, Unavailable> = match part {
+            Part::Topics => self.context.topics.ensure(wanted.topics.clone()).await,
+            Part::Schema => self.context.schema.ensure(wanted.schema.clone()).await,
+            Part::Archive => self.context.archive.ensure(wanted.archive.clone()).await,
+        };
+        match &result {
+            Ok(outcome) => {
+                for change in &outcome.changes {
+                    self.tell(Notice::done(change)).await;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(what = part.what(), reason = error.reason(), %error, "not available yet")
+            }
+        }
+        self.context.memories.with(&self.uid(), |memory| {
+            let before = memory.outcome(part).cloned();
+            memory.record(part, wanted, Instant::now(), result);
+            before.as_ref() != memory.outcome(part)
+        })
+    }
+
+    /// The claims to grow, and those whose class cannot.
+    async fn growing(&self, applier: &Applier<'_>) -> (Vec<Growth>, Vec<String>) {
+        let mut growing = vec![];
+        let mut fixed = vec![];
+        for growth in apply::growing(applier.pipeline, applier.observed) {
+            let class = growth.class.clone().unwrap_or_default();
+            match dereference::can_expand(&self.context.client, &class).await {
+                Ok(true) => growing.push(growth),
+                Ok(false) => fixed.push(format!(
+                    "claim {} stays as it is, because storage class {class} cannot expand volumes; restore \
+                     the old size, or move the data to a class that can",
+                    growth.claim
+                )),
+                // Asked again next time.
+                Err(error) => tracing::warn!(%error, class, "cannot read the storage class"),
+            }
+        }
+        (growing, fixed)
+    }
+
+    /// Asks every worker pod at once.
+    async fn ask(&self, observed: &Observed) -> Answers {
+        let addresses = |role: Role| -> Vec<Option<String>> {
+            observed
+                .pods
+                .values()
+                .filter(|pod| pod.labels().get(LABEL_COMPONENT).map(String::as_str) == Some(role.as_str()))
+                .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+                .map(|pod| pod.status.as_ref()?.pod_ip.clone())
+                .collect()
+        };
+        let workers = &self.context.workers;
+        let ingest = addresses(Role::Ingest).into_iter().map(|address| async {
+            match address {
+                Some(address) => workers.ingest(address).await,
+                None => None,
+            }
+        });
+        let processors = addresses(Role::Processor).into_iter().map(|address| async {
+            match address {
+                Some(address) => workers.processor(address).await,
+                None => None,
+            }
+        });
+        let (ingest, processors) = futures::join!(
+            futures::future::join_all(ingest),
+            futures::future::join_all(processors)
+        );
+        Answers { ingest, processors }
+    }
+
+    /// Writes the status, also after a refused write: that is what the status must say.
+    async fn conclude(
+        &self,
+        pipeline: &ValidatedPipeline,
+        view: &View,
+        plan: &Plan,
+        answers: &Answers,
+        executed: Result<Executed, api::Error>,
+    ) -> Result<Action, Error> {
+        let (executed, refused) = match executed {
+            Ok(executed) => (executed, None),
+            Err(error) => (Executed::default(), Some(error)),
+        };
+        let failure = match &refused {
+            Some(error) => Some(Finding::new(error.reason(), error.to_string())),
+            None if executed.fixed.is_empty() => None,
+            None => Some(Finding::new("VolumeCannotGrow", executed.fixed.join("; "))),
+        };
+        let previous = self.previous();
+        let data_flow = data_flow::merge(
+            previous.data_flow.as_ref(),
+            answers,
+            pipeline.spec.kafka.topics.trades.partitions,
+        );
+        let memory = self.context.memories.get(&self.uid());
+        let report = status::Report {
+            pipeline,
+            identity: &executed.identity(&pipeline.facts.identity),
+            view,
+            plan,
+            differences: Part::ALL
+                .into_iter()
+                .filter_map(|part| Some((part, memory.outcome(part)?.differences.clone())))
+                .collect(),
+            failure,
+            verdict: data_flow::judge(data_flow.as_ref(), answers),
+            data_flow,
+        };
+        let status = status::report(&previous, self.object.metadata.generation, &report, now());
+        self.publish(&status).await?;
+        if let Some(error) = refused {
+            return Err(error.into());
+        }
+        Ok(Action::requeue(match status.phase {
+            _ if executed.follow_at_once => AT_ONCE,
+            Some(Phase::Ready | Phase::Paused) => WHILE_READY,
+            _ => WHILE_CHANGING,
+        }))
+    }
+}
+
+/// What carrying a plan out has brought.
+#[derive(Default)]
+struct Executed {
+    /// Engines that have formed.
+    formed: Vec<Engine>,
+    /// Claims that cannot grow, in words.
+    fixed: Vec<String>,
+    /// Another step may follow at once.
+    follow_at_once: bool,
+}
+
+impl Executed {
+    fn identity(&self, before: &Identity) -> Identity {
+        let mut identity = before.clone();
+        for engine in &self.formed {
+            engine.set_formed(&mut identity);
+        }
+        identity
+    }
+}

@@ -1,0 +1,339 @@
+//! Facts that engines store as data and that therefore must survive the object: cluster ids, racks, and whether an
+//! engine has formed once. They live in the status and, for an object that is created again, in annotations of the
+//! volumes. Pure.
+
+use std::collections::BTreeMap;
+
+use crds::{
+    CryptoPipeline,
+    names::{LABEL_COMPONENT, LABEL_RACK, Role, qualified},
+    spec::Placement,
+    status::Identity,
+};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::ResourceExt;
+
+use crate::{
+    engine::Engine,
+    placement::{self, Site},
+};
+
+/// Annotation of a claim: the id of the cluster whose data it holds.
+pub fn cluster_id_annotation() -> String {
+    qualified("cluster-id")
+}
+
+/// Annotation of a claim: its engine has formed once.
+pub fn formed_annotation() -> String {
+    qualified("formed")
+}
+
+/// Annotation of a claim: the zone of its rack; empty where the site has no zones.
+pub fn zone_annotation() -> String {
+    qualified("zone")
+}
+
+/// Two records of the same fact differ.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the volumes of {engine} hold the data of cluster {on_volume}, but the status says {in_status}; \
+     delete the volumes of the other cluster or restore the object that they belong to"
+)]
+pub struct Conflict {
+    /// Whose volumes.
+    pub engine: Engine,
+    /// As the volumes say.
+    pub on_volume: String,
+    /// As the status, or another volume, says.
+    pub in_status: String,
+}
+
+/// The identity of a pipeline: what the status says, else what the volumes say, else fresh.
+///
+/// Racks of a component whose site has no node yet are left open, so that they are fixed only once they are known.
+pub fn adopt(
+    object: &CryptoPipeline,
+    claims: &BTreeMap<String, PersistentVolumeClaim>,
+    sites: &[Site],
+) -> Result<Identity, Conflict> {
+    let mut identity = object
+        .status
+        .as_ref()
+        .and_then(|s| s.identity.clone())
+        .unwrap_or_default();
+    let uid = object.uid().unwrap_or_default();
+    identity.kafka_cluster_id = Some(cluster_id(
+        Engine::Kafka,
+        identity.kafka_cluster_id,
+        claims,
+        || kafka_cluster_id(&uid),
+    )?);
+    identity.hdfs_cluster_id = Some(cluster_id(
+        Engine::Hdfs,
+        identity.hdfs_cluster_id,
+        claims,
+        || format!("CID-{uid}"),
+    )?);
+    identity.kafka_formed |= formed(Engine::Kafka, claims);
+    identity.cassandra_formed |= formed(Engine::Cassandra, claims);
+    identity.hdfs_formatted |= formed(Engine::Hdfs, claims);
+    for engine in Engine::ALL {
+        if let Some(racks) = racks(engine, object, &identity, claims, sites) {
+            identity.racks.insert(engine.as_str().to_owned(), racks);
+        }
+    }
+    Ok(identity)
+}
+
+fn cluster_id(
+    engine: Engine,
+    recorded: Option<String>,
+    claims: &BTreeMap<String, PersistentVolumeClaim>,
+    fresh: impl Fn() -> String,
+) -> Result<String, Conflict> {
+    let mut known = recorded;
+    for claim in of_engine(engine, claims) {
+        let Some(on_volume) = claim.annotations().get(&cluster_id_annotation()) else {
+            continue;
+        };
+        match &known {
+            Some(in_status) if in_status != on_volume => {
+                return Err(Conflict {
+                    engine,
+                    on_volume: on_volume.clone(),
+                    in_status: in_status.clone(),
+                });
+            }
+            Some(_) => {}
+            None => known = Some(on_volume.clone()),
+        }
+    }
+    Ok(known.unwrap_or_else(fresh))
+}
+
+fn formed(engine: Engine, claims: &BTreeMap<String, PersistentVolumeClaim>) -> bool {
+    of_engine(engine, claims).any(is_marked)
+}
+
+/// Whether a claim says that its engine has formed.
+pub fn is_marked(claim: &PersistentVolumeClaim) -> bool {
+    claim
+        .annotations()
+        .get(&formed_annotation())
+        .is_some_and(|value| value == "true")
+}
+
+/// The claims of an engine.
+pub fn of_engine(
+    engine: Engine,
+    claims: &BTreeMap<String, PersistentVolumeClaim>,
+) -> impl Iterator<Item = &PersistentVolumeClaim> {
+    claims.values().filter(move |claim| {
+        let component = claim.labels().get(LABEL_COMPONENT).map(String::as_str);
+        engine.roles().iter().any(|role| component == Some(role.as_str()))
+    })
+}
+
+/// Zones in rack order: those recorded, and after them those that the placement lists anew. Zones that nodes happen to
+/// have are taken once, when nothing is recorded yet. `None` while nothing is known.
+fn racks(
+    engine: Engine,
+    object: &CryptoPipeline,
+    identity: &Identity,
+    claims: &BTreeMap<String, PersistentVolumeClaim>,
+    sites: &[Site],
+) -> Option<Vec<String>> {
+    let placement = engine.placement(&object.spec);
+    let recorded = identity
+        .racks
+        .get(engine.as_str())
+        .cloned()
+        .or_else(|| racks_on_volumes(engine, claims));
+    if let Some(mut racks) = recorded {
+        // A pipeline that began without zones stays so: its names and ids were given out.
+        if !racks.is_empty() {
+            let added: Vec<_> = placement
+                .zones
+                .iter()
+                .filter(|z| !racks.contains(z))
+                .cloned()
+                .collect();
+            racks.extend(added);
+        }
+        return Some(racks);
+    }
+    let known = !placement.zones.is_empty() || placement::nodes(&placement, sites).next().is_some();
+    known.then(|| fresh_racks(engine, object, &placement, sites))
+}
+
+fn fresh_racks(
+    engine: Engine,
+    object: &CryptoPipeline,
+    placement: &Placement,
+    sites: &[Site],
+) -> Vec<String> {
+    const MOST: usize = 9;
+    let members = usize::try_from(engine.racked_members(&object.spec)).unwrap_or(1);
+    placement::zones(placement, sites, members.clamp(1, MOST))
+}
+
+/// The racks that an earlier object's volumes tell of, when they tell of each rack from the first on.
+fn racks_on_volumes(engine: Engine, claims: &BTreeMap<String, PersistentVolumeClaim>) -> Option<Vec<String>> {
+    let mut zones = BTreeMap::new();
+    for claim in of_engine(engine, claims) {
+        if claim.labels().get(LABEL_COMPONENT).map(String::as_str) != Some(engine.racked_role().as_str()) {
+            continue;
+        }
+        let index: usize = claim.labels().get(LABEL_RACK)?.parse().ok()?;
+        let zone = claim.annotations().get(&zone_annotation())?;
+        zones.insert(index, zone.clone());
+    }
+    let contiguous = !zones.is_empty() && zones.keys().copied().eq(0..zones.len());
+    contiguous.then(|| zones.into_values().filter(|zone| !zone.is_empty()).collect())
+}
+
+/// Kafka's form of a UUID: 22 characters of URL-safe base64 over its 16 bytes. Not a UUID: taken as it is.
+fn kafka_cluster_id(uid: &str) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let hex: String = uid.chars().filter(|c| *c != '-').collect();
+    let Ok(bits) = u128::from_str_radix(&hex, 16) else {
+        return uid.to_owned();
+    };
+    // 128 bits are 21 groups of six, and two bits that lead the last group.
+    (0..22_u32)
+        .map(|group| {
+            let six = if group == 21 {
+                (bits << 4) & 0x3f
+            } else {
+                (bits >> (122 - 6 * group)) & 0x3f
+            };
+            usize::try_from(six)
+                .ok()
+                .and_then(|index| ALPHABET.get(index))
+                .map_or('A', |byte| char::from(*byte))
+        })
+        .collect()
+}
+
+/// The role whose label a claim carries.
+pub fn role(claim: &PersistentVolumeClaim) -> Option<Role> {
+    let component = claim.labels().get(LABEL_COMPONENT)?;
+    Role::ALL.into_iter().find(|role| role.as_str() == component)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+    use super::*;
+
+    const UID: &str = "6f1c1f0e-9a4c-4f0e-8f43-6a6b7c1d2e3f";
+
+    fn object(status: Option<Identity>) -> CryptoPipeline {
+        let mut object: CryptoPipeline = serde_json::from_value(serde_json::json!({
+            "apiVersion": "cryptopipeline.dev/v1alpha1", "kind": "CryptoPipeline",
+            "metadata": {"name": "market", "namespace": "prod", "uid": UID},
+            "spec": {"ingest": {"symbols": ["BTCUSDT"]}, "placements": {"cloud": {"nodeLabels": {"site": "cloud"}}},
+                     "kafka": {"placement": "cloud"}},
+        }))
+        .unwrap();
+        object.status = status.map(|identity| crds::CryptoPipelineStatus {
+            identity: Some(identity),
+            ..Default::default()
+        });
+        object
+    }
+
+    fn claim(
+        role: Role,
+        rack: &str,
+        annotations: &[(String, &str)],
+    ) -> BTreeMap<String, PersistentVolumeClaim> {
+        let name = format!("data-{role}-{rack}");
+        BTreeMap::from([(
+            name.clone(),
+            PersistentVolumeClaim {
+                metadata: ObjectMeta {
+                    name: Some(name),
+                    labels: Some(BTreeMap::from([
+                        (LABEL_COMPONENT.to_owned(), role.to_string()),
+                        (LABEL_RACK.to_owned(), rack.to_owned()),
+                    ])),
+                    annotations: Some(
+                        annotations
+                            .iter()
+                            .map(|(k, v)| (k.clone(), (*v).to_owned()))
+                            .collect(),
+                    ),
+                    ..ObjectMeta::default()
+                },
+                ..PersistentVolumeClaim::default()
+            },
+        )])
+    }
+
+    fn site(site: &str, zone: &str) -> Site {
+        Site {
+            labels: BTreeMap::from([
+                ("site".to_owned(), site.to_owned()),
+                ("topology.kubernetes.io/zone".to_owned(), zone.to_owned()),
+            ]),
+            taints: vec![],
+        }
+    }
+
+    #[test]
+    fn a_fresh_pipeline_derives_its_ids_from_its_uid() {
+        let identity = adopt(&object(None), &BTreeMap::new(), &[]).unwrap();
+        assert_eq!(
+            identity.kafka_cluster_id.as_deref(),
+            Some("bxwfDppMTw6PQ2prfB0uPw")
+        );
+        assert_eq!(identity.hdfs_cluster_id, Some(format!("CID-{UID}")));
+        assert!(!identity.kafka_formed);
+    }
+
+    #[test]
+    fn volumes_of_an_earlier_object_are_adopted_with_their_racks() {
+        let claims = claim(
+            Role::KafkaBroker,
+            "0",
+            &[
+                (cluster_id_annotation(), "old-cluster"),
+                (formed_annotation(), "true"),
+                (zone_annotation(), "z9"),
+            ],
+        );
+        let identity = adopt(&object(None), &claims, &[site("cloud", "a")]).unwrap();
+        assert_eq!(identity.kafka_cluster_id.as_deref(), Some("old-cluster"));
+        assert!(identity.kafka_formed && !identity.cassandra_formed && !identity.hdfs_formatted);
+        assert_eq!(identity.racks["kafka"], ["z9"]);
+    }
+
+    #[test]
+    fn volumes_of_another_cluster_are_a_conflict() {
+        let recorded = Identity {
+            kafka_cluster_id: Some("mine".to_owned()),
+            ..Identity::default()
+        };
+        let claims = claim(Role::KafkaController, "0", &[(cluster_id_annotation(), "other")]);
+        let conflict = adopt(&object(Some(recorded)), &claims, &[]).unwrap_err();
+        assert_eq!(conflict.engine, Engine::Kafka);
+        assert_eq!(conflict.on_volume, "other");
+    }
+
+    #[test]
+    fn racks_are_open_until_the_site_has_a_node_and_then_never_reordered() {
+        let none = adopt(&object(None), &BTreeMap::new(), &[site("on-prem", "x")]).unwrap();
+        assert_eq!(none.racks.get("kafka"), None);
+        let some = adopt(&object(Some(none)), &BTreeMap::new(), &[site("cloud", "b")]).unwrap();
+        assert_eq!(some.racks["kafka"], ["b"]);
+        let more = adopt(
+            &object(Some(some)),
+            &BTreeMap::new(),
+            &[site("cloud", "a"), site("cloud", "b")],
+        )
+        .unwrap();
+        assert_eq!(more.racks["kafka"], ["b"]);
+    }
+}

@@ -1,0 +1,290 @@
+//! From what was seen, done and awaited to the status. Pure: the time of a transition is handed in.
+
+use std::collections::BTreeMap;
+
+use crds::{
+    CryptoPipelineStatus,
+    names::{CQL_PORT, Names, Role},
+    status::{ComponentStatus, DataFlow, Identity, Phase, condition},
+};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::{data_flow::Verdict, validate::ValidatedPipeline};
+use crate::{
+    bootstrap::Finding,
+    engine::Engine,
+    plan::{Awaited, Part, Plan, View},
+};
+
+/// What a status is made from.
+pub struct Report<'a> {
+    /// What is asked for.
+    pub pipeline: &'a ValidatedPipeline,
+    /// Facts fixed at the first start, as of the end of this reconciliation.
+    pub identity: &'a Identity,
+    /// The state of the world.
+    pub view: &'a View,
+    /// What was done and is awaited.
+    pub plan: &'a Plan,
+    /// What is left as it is, by part.
+    pub differences: Vec<(Part, Vec<Finding>)>,
+    /// What needs a person: a write that was refused, a volume that cannot grow.
+    pub failure: Option<Finding>,
+    /// The workers' figures.
+    pub data_flow: Option<DataFlow>,
+    /// Whether trades flow.
+    pub verdict: Verdict,
+}
+
+/// The status of a pipeline that was carried out, or only watched where it is paused.
+pub fn report(
+    previous: &CryptoPipelineStatus,
+    generation: Option<i64>,
+    report: &Report<'_>,
+    now: Timestamp,
+) -> CryptoPipelineStatus {
+    let phase = phase(previous, generation, report);
+    let mut conditions = Conditions::new(&previous.conditions, generation, now);
+    for (engine, state) in report.view.engines() {
+        let (ready, desired) = state.count();
+        conditions.part(report.plan, engine.condition(), "AllMembersReady", || {
+            format!("{ready} of {desired} members ready")
+        });
+    }
+    for part in Part::ALL {
+        let differences = report.differences.iter().find(|(other, _)| *other == part);
+        let differences = differences.map_or(&[][..], |(_, findings)| findings);
+        let reason = differences.first().map_or("AsWanted", |finding| finding.reason);
+        conditions.part(report.plan, part.condition(), reason, || {
+            let messages: Vec<_> = differences
+                .iter()
+                .map(|finding| finding.message.as_str())
+                .collect();
+            if messages.is_empty() {
+                format!("{} are as asked for", part.what())
+            } else {
+                messages.join("; ")
+            }
+        });
+    }
+    conditions.part(report.plan, condition::WORKERS_READY, "AllWorkersReady", || {
+        "every worker is ready".to_owned()
+    });
+    let Verdict {
+        flowing,
+        reason,
+        message,
+    } = report.verdict.clone();
+    conditions.set(condition::DATA_FLOWING, flowing, reason, message);
+    summarize(&mut conditions, phase, report);
+    CryptoPipelineStatus {
+        observed_generation: generation,
+        phase: Some(phase),
+        conditions: conditions.list,
+        components: components(report),
+        endpoints: endpoints(&report.pipeline.names),
+        identity: Some(report.identity.clone()),
+        data_flow: report.data_flow.clone(),
+    }
+}
+
+/// The status of an object that is not carried out: everything else stays as it was last seen.
+pub fn refused(
+    previous: &CryptoPipelineStatus,
+    generation: Option<i64>,
+    phase: Phase,
+    why: &Finding,
+    now: Timestamp,
+) -> CryptoPipelineStatus {
+    let mut conditions = Conditions::new(&previous.conditions, generation, now);
+    conditions.keep(&previous.conditions);
+    conditions.set(condition::READY, false, why.reason, why.message.clone());
+    conditions.set(
+        condition::PROGRESSING,
+        phase == Phase::Deleting,
+        why.reason,
+        why.message.clone(),
+    );
+    CryptoPipelineStatus {
+        observed_generation: generation,
+        phase: Some(phase),
+        conditions: conditions.list,
+        ..previous.clone()
+    }
+}
+
+fn phase(previous: &CryptoPipelineStatus, generation: Option<i64>, report: &Report<'_>) -> Phase {
+    let was_ready = matches!(
+        previous.phase,
+        Some(Phase::Ready | Phase::Updating | Phase::Degraded)
+    );
+    let changing = !report.plan.changing.is_empty()
+        || previous.observed_generation != generation
+        || previous.phase == Some(Phase::Updating);
+    if report.pipeline.spec.paused {
+        Phase::Paused
+    } else if as_wanted(report) {
+        Phase::Ready
+    } else if !was_ready {
+        Phase::Starting
+    } else if changing && report.failure.is_none() {
+        Phase::Updating
+    } else {
+        Phase::Degraded
+    }
+}
+
+fn as_wanted(report: &Report<'_>) -> bool {
+    report.plan.awaited.is_empty() && report.plan.changing.is_empty() && report.failure.is_none()
+}
+
+/// `Ready`, `Progressing` and `Degraded`.
+fn summarize(conditions: &mut Conditions, phase: Phase, report: &Report<'_>) {
+    let awaited = &report.plan.awaited;
+    let serious = awaited.iter().find(|a| is_serious(a, phase));
+    let (reason, message) = if let Some(failure) = &report.failure {
+        (failure.reason, failure.message.clone())
+    } else if let Some(first) = serious.or_else(|| awaited.first()) {
+        let others = awaited
+            .iter()
+            .filter(|other| *other != first)
+            .map(|a| a.message.as_str());
+        let all: Vec<_> = std::iter::once(first.message.as_str()).chain(others).collect();
+        (first.reason, all.join("; "))
+    } else if report.plan.changing.is_empty() {
+        ("AllReady", "everything is as asked for".to_owned())
+    } else {
+        ("Updating", report.plan.changing.join("; "))
+    };
+    conditions.set(condition::READY, as_wanted(report), reason, message.clone());
+    let progressing = matches!(phase, Phase::Starting | Phase::Updating);
+    let what = match phase {
+        Phase::Starting => "Starting",
+        Phase::Updating => "Updating",
+        Phase::Paused => "Paused",
+        _ => "Idle",
+    };
+    let changes = if progressing && !report.plan.changing.is_empty() {
+        report.plan.changing.join("; ")
+    } else if progressing {
+        message.clone()
+    } else {
+        String::new()
+    };
+    conditions.set(condition::PROGRESSING, progressing, what, changes);
+    let degraded = phase == Phase::Degraded || serious.is_some() || report.failure.is_some();
+    let (reason, message) = if degraded {
+        (reason, message)
+    } else {
+        ("AsExpected", String::new())
+    };
+    conditions.set(condition::DEGRADED, degraded, reason, message);
+}
+
+/// What does not pass by itself. A pod that cannot run is normal while a pipeline starts for the first time.
+fn is_serious(awaited: &Awaited, phase: Phase) -> bool {
+    match awaited.reason {
+        "PlacementUnsatisfied" | "FormatFailed" => true,
+        "PodCannotRun" => phase != Phase::Starting,
+        _ => false,
+    }
+}
+
+fn components(report: &Report<'_>) -> BTreeMap<String, ComponentStatus> {
+    let awaited = |type_: &str| {
+        let found = report.plan.awaited.iter().find(|a| a.condition == type_);
+        found.map(|a| a.message.clone()).unwrap_or_default()
+    };
+    let component = |ready: i32, desired: i32, version, message| ComponentStatus {
+        ready,
+        desired,
+        summary: format!("{ready}/{desired}"),
+        version,
+        message,
+    };
+    let engines = report.view.engines().map(|(engine, state)| {
+        let (ready, desired) = state.count();
+        let version = Engine::version(engine, &report.pipeline.spec).to_owned();
+        let status = component(ready, desired, Some(version), awaited(engine.condition()));
+        (engine.as_str().to_owned(), status)
+    });
+    let workers = [Role::Ingest, Role::Processor].map(|role| {
+        let (ready, desired) = report
+            .view
+            .workers
+            .iter()
+            .filter(|worker| worker.role == role)
+            .fold((0, 0), |(ready, desired), worker| {
+                (ready + worker.ready, desired + worker.desired)
+            });
+        let message = if ready < desired {
+            awaited(condition::WORKERS_READY)
+        } else {
+            String::new()
+        };
+        (role.to_string(), component(ready, desired, None, message))
+    });
+    engines.into_iter().chain(workers).collect()
+}
+
+fn endpoints(names: &Names) -> BTreeMap<String, String> {
+    let cassandra = names.service_host(&names.of(Role::Cassandra));
+    [
+        (Engine::Kafka, names.kafka_bootstrap_address()),
+        (Engine::Cassandra, format!("{cassandra}:{CQL_PORT}")),
+        (Engine::Hdfs, format!("hdfs://{}", names.name_service())),
+    ]
+    .map(|(engine, address)| (engine.as_str().to_owned(), address))
+    .into()
+}
+
+/// Conditions under construction. A transition time changes only when the status does.
+struct Conditions {
+    previous: BTreeMap<String, Condition>,
+    list: Vec<Condition>,
+    generation: Option<i64>,
+    now: Timestamp,
+}
+
+impl Conditions {
+    fn new(previous: &[Condition], generation: Option<i64>, now: Timestamp) -> Self {
+        Self {
+            previous: previous.iter().map(|c| (c.type_.clone(), c.clone())).collect(),
+            list: vec![],
+            generation,
+            now,
+        }
+    }
+
+    /// Takes the previous conditions over.
+    fn keep(&mut self, previous: &[Condition]) {
+        self.list = previous.to_vec();
+    }
+
+    /// False with what is awaited, else true.
+    fn part(&mut self, plan: &Plan, type_: &str, reason: &'static str, message: impl Fn() -> String) {
+        match plan.awaited.iter().find(|awaited| awaited.condition == type_) {
+            Some(awaited) => self.set(type_, false, awaited.reason, awaited.message.clone()),
+            None => self.set(type_, true, reason, message()),
+        }
+    }
+
+    fn set(&mut self, type_: &str, holds: bool, reason: &str, message: String) {
+        let status = if holds { "True" } else { "False" };
+        let since = self
+            .previous
+            .get(type_)
+            .filter(|previous| previous.status == status)
+            .map_or(Time(self.now), |previous| previous.last_transition_time.clone());
+        self.list.retain(|other| other.type_ != type_);
+        self.list.push(Condition {
+            type_: type_.to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message,
+            observed_generation: self.generation,
+            last_transition_time: since,
+        });
+    }
+}

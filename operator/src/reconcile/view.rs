@@ -1,0 +1,266 @@
+//! From the objects that were read to the view that a plan is made from. Pure.
+
+use std::time::Instant;
+
+use crds::names::Role;
+use k8s_openapi::api::{
+    apps::v1::{Deployment, StatefulSet},
+    batch::v1::Job,
+    core::v1::{ContainerStatus, Pod},
+};
+use kube::ResourceExt;
+
+use super::{dereference::Observed, identity, validate::ValidatedPipeline};
+use crate::{
+    bootstrap::{Remembered, Wanted},
+    build::{self, Resources, RoleDeployment, RoleStatefulSet},
+    engine::{Engine, named_placement},
+    placement,
+    plan::{Bootstrap, EngineView, Format, Group, Member, Part, View, WorkerView},
+};
+
+/// What the view is made from.
+pub struct Sources<'a> {
+    /// What is asked for.
+    pub pipeline: &'a ValidatedPipeline,
+    /// The objects that it needs.
+    pub resources: &'a Resources,
+    /// The objects that exist.
+    pub observed: &'a Observed,
+    /// What it wants inside its engines.
+    pub wanted: &'a Wanted,
+    /// What is known of that.
+    pub memory: &'a Remembered,
+}
+
+/// The view. Kafka's partitions are not in it yet: they are read only when a broker is to be restarted.
+pub fn view(sources: &Sources<'_>, now: Instant) -> View {
+    let Sources {
+        pipeline, observed, ..
+    } = sources;
+    let spec = &pipeline.spec;
+    let part = |part| -> Bootstrap { sources.memory.state(part, sources.wanted, now) };
+    View {
+        kafka: engine(Engine::Kafka, sources),
+        cassandra: engine(Engine::Cassandra, sources),
+        hdfs: engine(Engine::Hdfs, sources),
+        format: format(observed.jobs.get(&build::hdfs::format_job(pipeline).name_any())),
+        topics: part(Part::Topics),
+        schema: part(Part::Schema),
+        archive: part(Part::Archive),
+        workers: sources
+            .resources
+            .deployments
+            .iter()
+            .map(|wanted| worker(wanted, sources))
+            .collect(),
+        archive_lane: spec.processor.archive.enabled,
+        hot_lane: spec.processor.hot.enabled,
+        partitions: None,
+        min_in_sync_replicas: usize::try_from(spec.kafka.min_in_sync_replicas()).unwrap_or(1),
+    }
+}
+
+fn engine(engine: Engine, sources: &Sources<'_>) -> EngineView {
+    let spec = &sources.pipeline.spec;
+    let mut groups: Vec<_> = sources
+        .resources
+        .stateful_sets
+        .iter()
+        .filter(|wanted| Engine::of(wanted.role) == Some(engine))
+        .map(|wanted| group(wanted, sources.observed))
+        .collect();
+    let order = |role: Role| engine.roles().iter().position(|other| *other == role);
+    groups.sort_by_key(|group| order(group.role));
+    EngineView {
+        formed: engine.formed(&sources.pipeline.facts.identity),
+        unplaceable: unplaceable(sources, &engine.to_string(), engine.placement_name(spec)),
+        unmarked: identity::of_engine(engine, &sources.observed.claims)
+            .any(|claim| !identity::is_marked(claim)),
+        groups,
+    }
+}
+
+/// Why no node can take the pods of a component.
+fn unplaceable(sources: &Sources<'_>, component: &str, name: Option<&str>) -> Option<String> {
+    let placement = named_placement(&sources.pipeline.spec, name);
+    if placement::nodes(&placement, &sources.observed.sites)
+        .next()
+        .is_some()
+    {
+        return None;
+    }
+    Some(format!(
+        "{component} waits for a node of placement {}: {}",
+        name.unwrap_or("(none named)"),
+        placement::describe(&placement)
+    ))
+}
+
+fn group(wanted: &RoleStatefulSet, observed: &Observed) -> Group {
+    let name = wanted.object.name_any();
+    let live = observed.stateful_sets.get(&name);
+    let claims = observed
+        .claims
+        .keys()
+        .filter(|claim| ordinal(claim, &format!("data-{name}-")).is_some())
+        .count();
+    let mut members: Vec<_> = observed
+        .pods
+        .values()
+        .filter(|pod| owned_by(pod, "StatefulSet", &name))
+        .map(|pod| (ordinal(&pod.name_any(), &format!("{name}-")), member(pod, live)))
+        .collect();
+    members.sort_by_key(|(ordinal, _)| *ordinal);
+    Group {
+        role: wanted.role,
+        desired: replicas(&wanted.object),
+        live: live.map(replicas),
+        claims: i32::try_from(claims).unwrap_or(i32::MAX),
+        settled: live.is_none_or(settled),
+        members: members.into_iter().map(|(_, member)| member).collect(),
+        name,
+    }
+}
+
+fn ordinal(name: &str, prefix: &str) -> Option<u32> {
+    name.strip_prefix(prefix)?.parse().ok()
+}
+
+fn replicas(set: &StatefulSet) -> i32 {
+    set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(0)
+}
+
+fn settled(set: &StatefulSet) -> bool {
+    let seen = set.status.as_ref().and_then(|status| status.observed_generation);
+    seen.is_some() && seen == set.metadata.generation
+}
+
+fn owned_by(pod: &Pod, kind: &str, name: &str) -> bool {
+    pod.owner_references()
+        .iter()
+        .any(|owner| owner.kind == kind && owner.name == name)
+}
+
+fn member(pod: &Pod, set: Option<&StatefulSet>) -> Member {
+    let newest = set
+        .and_then(|set| set.status.as_ref())
+        .and_then(|status| status.update_revision.as_ref());
+    let revision = pod.labels().get("controller-revision-hash");
+    let terminating = pod.metadata.deletion_timestamp.is_some();
+    Member {
+        pod: pod.name_any(),
+        uid: pod.uid().unwrap_or_default(),
+        ready: ready(pod) && !terminating,
+        outdated: newest.is_some() && revision != newest,
+        terminating,
+        stuck: stuck(pod),
+    }
+}
+
+/// The readiness probes of all containers pass.
+pub fn ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// Why a pod cannot run and will not without a change: its image or configuration is bad, it crashes at once, or no
+/// node takes it.
+fn stuck(pod: &Pod) -> Option<String> {
+    const WAITING: [&str; 7] = [
+        "ImagePullBackOff",
+        "ErrImagePull",
+        "ErrImageNeverPull",
+        "InvalidImageName",
+        "CrashLoopBackOff",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+    ];
+    let status = pod.status.as_ref()?;
+    let containers = [&status.init_container_statuses, &status.container_statuses];
+    let waiting = containers
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|container: &ContainerStatus| container.state.as_ref()?.waiting.as_ref())
+        .find(|waiting| {
+            waiting
+                .reason
+                .as_deref()
+                .is_some_and(|reason| WAITING.contains(&reason))
+        });
+    if let Some(waiting) = waiting {
+        return waiting.reason.clone();
+    }
+    let unscheduled = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")?;
+    let message = unscheduled.message.clone().unwrap_or_default();
+    Some(format!("Unschedulable: {message}"))
+}
+
+fn format(job: Option<&Job>) -> Format {
+    let Some(job) = job else { return Format::Absent };
+    let holds = |type_: &str| {
+        let conditions = job.status.as_ref().and_then(|status| status.conditions.as_ref());
+        conditions
+            .into_iter()
+            .flatten()
+            .any(|condition| condition.type_ == type_ && condition.status == "True")
+    };
+    if holds("Complete") {
+        Format::Succeeded
+    } else if holds("Failed") {
+        Format::Failed
+    } else {
+        Format::Running
+    }
+}
+
+fn worker(wanted: &RoleDeployment, sources: &Sources<'_>) -> WorkerView {
+    let observed = sources.observed;
+    let spec = &sources.pipeline.spec;
+    let placement = match wanted.role {
+        Role::Ingest => spec.ingest.placement.as_deref(),
+        _ => spec.processor.placement.as_deref(),
+    };
+    let name = wanted.object.name_any();
+    let live = observed.deployments.get(&name);
+    let desired = wanted
+        .object
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.replicas)
+        .unwrap_or(1);
+    let component = wanted.role.as_str();
+    let stuck = observed
+        .pods
+        .values()
+        .filter(|pod| pod.labels().get(crds::names::LABEL_COMPONENT).map(String::as_str) == Some(component))
+        .find_map(|pod| stuck(pod).map(|why| format!("pod {}: {why}", pod.name_any())));
+    WorkerView {
+        role: wanted.role,
+        exists: live.is_some(),
+        desired,
+        ready: live
+            .and_then(|live| live.status.as_ref())
+            .and_then(|status| status.ready_replicas)
+            .unwrap_or(0),
+        rolled_out: live.is_some_and(|live| rolled_out(live, desired)),
+        stuck,
+        unplaceable: unplaceable(sources, component, placement),
+        name,
+    }
+}
+
+fn rolled_out(live: &Deployment, desired: i32) -> bool {
+    let status = live.status.clone().unwrap_or_default();
+    status.observed_generation == live.metadata.generation
+        && status.updated_replicas.unwrap_or(0) == desired
+        && status.replicas.unwrap_or(0) == desired
+}

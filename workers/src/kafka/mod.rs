@@ -1,4 +1,0 @@
-//! Kafka, on both ends.
-
-pub mod headers;
-pub mod producer;
