@@ -1,6 +1,22 @@
 //! From a validated pipeline to every Kubernetes object it needs. Pure and deterministic: no client, no clock, no randomness.
+//!
+//! Everything is owned by the pipeline, so that deleting it removes everything but the claims, which nobody owns.
 
+pub mod cassandra;
+mod files;
 pub mod hdfs;
+mod jvm;
+pub mod kafka;
+mod metadata;
+mod placement;
+mod pod;
+mod properties;
+pub mod rack;
+mod service;
+mod stateful_set;
+#[cfg(test)]
+mod tests;
+pub mod workers;
 
 use crds::names::Role;
 use k8s_openapi::api::{
@@ -9,9 +25,10 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
 };
 
+pub use self::metadata::{CLUSTER_ID_ANNOTATION, CONFIG_HASH_ANNOTATION};
 use crate::reconcile::validate::ValidatedPipeline;
 
-/// Every object of a pipeline, by kind, in the order in which they are applied.
+/// Every object of a pipeline, by kind, in the order in which they are applied: what is referred to comes first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resources {
     /// One per role.
@@ -20,9 +37,9 @@ pub struct Resources {
     pub config_maps: Vec<ConfigMap>,
     /// Headless Services of the engines, and the one that Kafka clients bootstrap from.
     pub services: Vec<Service>,
-    /// One per role.
+    /// One per role whose pods must not all be drained at once.
     pub pod_disruption_budgets: Vec<PodDisruptionBudget>,
-    /// The engines.
+    /// The engines. Their strategy is `OnDelete`: the operator restarts pods when the engine can spare them.
     pub stateful_sets: Vec<RoleStatefulSet>,
     /// The workers.
     pub deployments: Vec<RoleDeployment>,
@@ -48,7 +65,12 @@ pub struct RoleDeployment {
     pub object: Deployment,
 }
 
-/// Everything that the pipeline needs.
-pub fn build(_pipeline: &ValidatedPipeline) -> Resources {
-    Resources::default()
+/// Everything that the pipeline needs, except for the Job of [`hdfs::format_job`].
+pub fn build(pipeline: &ValidatedPipeline) -> Resources {
+    let mut resources = Resources::default();
+    kafka::build(pipeline, &mut resources);
+    cassandra::build(pipeline, &mut resources);
+    hdfs::build(pipeline, &mut resources);
+    workers::build(pipeline, &mut resources);
+    resources
 }

@@ -1,11 +1,28 @@
 //! Second layer of validation: turns a stored object and what was read of the cluster into a [`ValidatedPipeline`], from
-//! which everything can be built without a further question. Pure.
+//! which everything can be built without a further question. Pure. The first layer is CEL in the CRD.
 
-use std::collections::BTreeMap;
+mod kafka_config;
+mod memory;
+mod problem;
+mod sites;
+#[cfg(test)]
+mod tests;
 
-use crds::{CryptoPipeline, CryptoPipelineSpec, names::Names, status::Identity};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use crds::{
+    CryptoPipeline, CryptoPipelineSpec, duration::HumanDuration, names::Names, quantity, status::Identity,
+};
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::OwnerReference};
 use kube::{Resource, ResourceExt};
+
+pub use self::{
+    memory::{Sizing, Sizings, requirements},
+    problem::{Invalid, Problem},
+};
 
 /// What `dereference` read of the cluster that the build needs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,81 +40,139 @@ pub struct Facts {
 pub struct ValidatedPipeline {
     /// Names of everything made from it.
     pub names: Names,
-    /// Owner of everything made from it.
+    /// Owner of everything made from it but the claims.
     pub owner: OwnerReference,
     /// What the user asked for.
     pub spec: CryptoPipelineSpec,
     /// What was read of the cluster.
     pub facts: Facts,
-}
-
-/// Everything that is wrong with a pipeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid {
-    /// At least one.
-    pub problems: Vec<Problem>,
-}
-
-/// One thing that is wrong. The message names the field and the remedy.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// Two NameNodes need JournalNodes and ZooKeeper, which a later version brings.
-    #[error("spec.hdfs.nameNodes: high availability comes with a later version; set it to 1")]
-    HighAvailabilityUnavailable,
-    /// Not read from the API server.
-    #[error("metadata.uid is missing; create the object through the API server")]
-    NotStored,
-}
-
-impl Problem {
-    /// Stable reason for conditions, events and metrics.
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::HighAvailabilityUnavailable => "HighAvailabilityUnavailable",
-            Self::NotStored => "NotStored",
-        }
-    }
-}
-
-impl std::fmt::Display for Invalid {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
-            write!(f, "{}{problem}", if index == 0 { "" } else { "; " })?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Invalid {}
-
-impl Invalid {
-    /// Reason of the first problem.
-    pub fn reason(&self) -> &'static str {
-        self.problems.first().map_or("Invalid", Problem::reason)
-    }
+    /// Kafka's cluster id, 22 characters of URL-safe base64.
+    pub kafka_cluster_id: String,
+    /// HDFS' cluster id, `CID-` and a UUID.
+    pub hdfs_cluster_id: String,
+    /// CPU, memory and heap of each engine role.
+    pub sizings: Sizings,
+    /// `processor.archive.rollSize` in bytes.
+    pub roll_size_bytes: u64,
 }
 
 /// Checks what CEL cannot, and collects every problem.
 pub fn validate(object: &CryptoPipeline, facts: Facts) -> Result<ValidatedPipeline, Invalid> {
+    let spec = &object.spec;
     let mut problems = vec![];
-    if object.spec.hdfs.name_nodes != 1 {
+    if spec.hdfs.name_nodes != 1 {
         problems.push(Problem::HighAvailabilityUnavailable);
     }
-    let Some(owner) = object.controller_owner_ref(&()) else {
+    sites::check(spec, &facts, &mut problems);
+    kafka_config::check(&spec.kafka, &mut problems);
+    check_replication(spec, &mut problems);
+    check_durations(spec, &mut problems);
+    check_symbols(spec, &mut problems);
+    let sizings = memory::size(spec, &mut problems);
+    let roll_size_bytes = roll_size(spec, &mut problems);
+
+    let owner = object.controller_owner_ref(&());
+    let kafka_cluster_id = facts.identity.kafka_cluster_id.clone();
+    let hdfs_cluster_id = facts.identity.hdfs_cluster_id.clone();
+    if owner.is_none() {
         problems.push(Problem::NotStored);
-        return Err(Invalid { problems });
-    };
-    if !problems.is_empty() {
-        return Err(Invalid { problems });
     }
-    Ok(ValidatedPipeline {
-        names: Names {
-            pipeline: object.name_any(),
-            namespace: object.namespace().unwrap_or_default(),
-            cluster_domain: object.spec.cluster_domain.clone(),
-        },
-        owner,
-        spec: object.spec.clone(),
-        facts,
-    })
+    if kafka_cluster_id.is_none() {
+        problems.push(Problem::IdentityUnknown("kafkaClusterId"));
+    }
+    if hdfs_cluster_id.is_none() {
+        problems.push(Problem::IdentityUnknown("hdfsClusterId"));
+    }
+    match (owner, kafka_cluster_id, hdfs_cluster_id) {
+        (Some(owner), Some(kafka_cluster_id), Some(hdfs_cluster_id)) if problems.is_empty() => {
+            Ok(ValidatedPipeline {
+                names: Names {
+                    pipeline: object.name_any(),
+                    namespace: object.namespace().unwrap_or_default(),
+                    cluster_domain: spec.cluster_domain.clone(),
+                },
+                owner,
+                spec: spec.clone(),
+                facts,
+                kafka_cluster_id,
+                hdfs_cluster_id,
+                sizings,
+                roll_size_bytes,
+            })
+        }
+        _ => Err(Invalid { problems }),
+    }
+}
+
+/// CEL compares the two only where both are given; here the defaults count as well.
+fn check_replication(spec: &CryptoPipelineSpec, problems: &mut Vec<Problem>) {
+    let replicas = spec.kafka.replication_factor();
+    let min_in_sync = spec.kafka.min_in_sync_replicas();
+    if min_in_sync > (replicas - 1).max(1) {
+        problems.push(Problem::MinInSyncReplicasTooHigh {
+            min_in_sync,
+            replicas,
+        });
+    }
+}
+
+fn check_durations(spec: &CryptoPipelineSpec, problems: &mut Vec<Problem>) {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let retention = &spec.kafka.topics.trades.retention;
+    let roll_interval = &spec.processor.archive.roll_interval;
+    if roll_interval.get() < Duration::from_secs(1) {
+        problems.push(Problem::RollIntervalTooShort);
+    }
+    if spec.processor.archive.enabled && retention.get() <= roll_interval.get() * 2 {
+        problems.push(Problem::RetentionTooShort {
+            retention: retention.to_string(),
+            roll_interval: roll_interval.to_string(),
+        });
+    }
+    // Cassandra's `Attributes.MAX_TTL`, 20 years.
+    if !(Duration::from_secs(1)..=DAY * 7300).contains(&spec.cassandra.trade_retention.get()) {
+        problems.push(Problem::TradeRetentionOutOfRange);
+    }
+    for candle in &spec.processor.hot.candles {
+        // Rows of candles are partitioned by day.
+        if candle
+            .parse::<HumanDuration>()
+            .is_ok_and(|length| length.get() > DAY)
+        {
+            problems.push(Problem::CandleTooLong(candle.clone()));
+        }
+    }
+}
+
+fn check_symbols(spec: &CryptoPipelineSpec, problems: &mut Vec<Problem>) {
+    let mut seen = BTreeSet::new();
+    for symbol in &spec.ingest.symbols {
+        if !seen.insert(symbol) {
+            problems.push(Problem::DuplicateSymbol(symbol.clone()));
+        }
+    }
+    if usize::try_from(spec.ingest.shards).is_ok_and(|shards| shards > seen.len()) {
+        problems.push(Problem::TooManyShards {
+            shards: spec.ingest.shards,
+            symbols: seen.len(),
+        });
+    }
+}
+
+/// Bytes at which an archive file is closed; 0 with a problem where it is no size in range.
+fn roll_size(spec: &CryptoPipelineSpec, problems: &mut Vec<Problem>) -> u64 {
+    match quantity::bytes(&spec.processor.archive.roll_size) {
+        Ok(bytes) if (1 << 20..=1 << 30).contains(&bytes) => bytes,
+        Ok(_) => {
+            problems.push(Problem::RollSizeOutOfRange);
+            0
+        }
+        Err(error) => {
+            problems.push(Problem::NotASize {
+                field: "processor.archive.rollSize".to_owned(),
+                reason: error.to_string(),
+            });
+            0
+        }
+    }
 }

@@ -1,0 +1,21 @@
+#!/bin/bash
+# Starts one DataNode.
+set -euo pipefail
+trap 'exit 143' TERM
+
+export DATA_NODE_HOST=$POD_NAME.$SERVICE_HOST
+for host in $NAME_NODE_HOSTS; do
+  until getent hosts "$host" > /dev/null; do
+    echo "Waiting until $host resolves"
+    sleep 2
+  done
+done
+# The NameNode asks DNS once for the name behind this address to find the rack, and remembers the answer.
+for _ in {1..30}; do
+  [[ $(getent hosts "$POD_IP") == *"$POD_NAME."* ]] && break
+  echo "Waiting until $POD_IP resolves to $POD_NAME"
+  sleep 1
+done
+
+exec java @/etc/hadoop/jvm.options -cp "/etc/hadoop:/opt/hadoop/share/hdfs:/opt/hadoop/share/lib/*" \
+  org.apache.hadoop.hdfs.server.datanode.DataNode

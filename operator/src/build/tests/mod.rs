@@ -1,0 +1,6 @@
+//! What holds for everything that is built: snapshots of four manifests, and rules over all others.
+
+mod changes;
+mod fixtures;
+mod rules;
+mod snapshots;

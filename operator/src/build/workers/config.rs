@@ -1,0 +1,101 @@
+//! The workers' configuration.
+
+use crds::{
+    names::{Names, Role},
+    wire::{
+        ArchiveConfig, AuditorConfig, CassandraEndpoint, HdfsEndpoint, HotConfig, IngestConfig,
+        KafkaEndpoint, ProcessorConfig,
+    },
+};
+
+use crate::{
+    build::{cassandra, hdfs},
+    reconcile::validate::ValidatedPipeline,
+};
+
+/// Kafka as a client sees it.
+pub fn kafka_endpoint(pipeline: &ValidatedPipeline) -> KafkaEndpoint {
+    let trades = &pipeline.spec.kafka.topics.trades;
+    KafkaEndpoint {
+        bootstrap: pipeline.names.kafka_bootstrap_address(),
+        topic: trades.name.clone(),
+        dead_letter_topic: trades.dead_letter_name(),
+    }
+}
+
+/// HDFS as a client sees it.
+pub fn hdfs_endpoint(pipeline: &ValidatedPipeline) -> HdfsEndpoint {
+    HdfsEndpoint {
+        name_service: pipeline.names.name_service(),
+        name_nodes: pipeline
+            .names
+            .name_nodes(pipeline.spec.hdfs.name_nodes)
+            .into_iter()
+            .collect(),
+        user: hdfs::SUPERUSER.to_owned(),
+        archive_path: pipeline.spec.hdfs.archive_path.clone(),
+    }
+}
+
+/// Cassandra as a client sees it.
+pub fn cassandra_endpoint(pipeline: &ValidatedPipeline) -> CassandraEndpoint {
+    CassandraEndpoint {
+        contact_points: cassandra::contact_points(pipeline),
+        datacenter: Names::cassandra_datacenter().to_owned(),
+        keyspace: pipeline.spec.cassandra.keyspace.clone(),
+    }
+}
+
+/// The configuration of one ingest shard.
+pub(super) fn ingest(pipeline: &ValidatedPipeline, symbols: &[String]) -> IngestConfig {
+    let spec = &pipeline.spec.ingest;
+    IngestConfig {
+        exchange: spec.exchange,
+        endpoints: spec.endpoints.clone(),
+        symbols: symbols.to_vec(),
+        kafka: kafka_endpoint(pipeline),
+    }
+}
+
+/// The configuration of the processor.
+pub(super) fn processor(pipeline: &ValidatedPipeline) -> ProcessorConfig {
+    let spec = &pipeline.spec.processor;
+    let names = &pipeline.names;
+    ProcessorConfig {
+        kafka: kafka_endpoint(pipeline),
+        archive: spec.archive.enabled.then(|| ArchiveConfig {
+            hdfs: hdfs_endpoint(pipeline),
+            group: names.archive_group(),
+            roll_size_bytes: pipeline.roll_size_bytes,
+            roll_interval_ms: spec.archive.roll_interval.as_millis(),
+        }),
+        hot: spec.hot.enabled.then(|| HotConfig {
+            cassandra: cassandra_endpoint(pipeline),
+            group: names.hot_group(),
+            candles: spec.hot.candles.clone(),
+        }),
+    }
+}
+
+/// The configuration of the auditor.
+pub(super) fn auditor(pipeline: &ValidatedPipeline) -> AuditorConfig {
+    AuditorConfig {
+        kafka: kafka_endpoint(pipeline),
+        hdfs: hdfs_endpoint(pipeline),
+        cassandra: cassandra_endpoint(pipeline),
+    }
+}
+
+/// The image of every worker, of the operator's own version.
+pub(super) fn image(pipeline: &ValidatedPipeline) -> String {
+    format!(
+        "{}/workers:{}",
+        pipeline.spec.images.registry,
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+/// The program in [`image`] that is a role's worker.
+pub(super) fn program(role: Role) -> String {
+    format!("/usr/local/bin/{role}")
+}

@@ -1,0 +1,120 @@
+//! The Deployments of the workers.
+
+use crds::{names::Role, wire::CONFIG_PATH};
+use k8s_openapi::{
+    api::{
+        apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment},
+        core::v1::{Container, ResourceRequirements},
+    },
+    apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
+};
+
+use super::{HTTP, config};
+use crate::{
+    build::{
+        RoleDeployment,
+        metadata::{Labels, labels, owned, selector},
+        placement::Site,
+        pod::{self, ConfigMount, Parts},
+    },
+    reconcile::validate::ValidatedPipeline,
+};
+
+/// Directory of [`CONFIG_PATH`].
+const CONFIG_DIR: &str = "/etc/cryptopipeline";
+
+/// What differs between the workers' Deployments.
+pub struct Worker<'a> {
+    /// What it runs.
+    pub role: Role,
+    /// Name of the Deployment and of its ConfigMap.
+    pub name: String,
+    /// A label that tells Deployments of one role apart.
+    pub extra_label: Option<(&'static str, String)>,
+    /// Key of the placement.
+    pub placement: Option<&'a String>,
+    /// Number of pods.
+    pub replicas: i32,
+    /// Of the only container.
+    pub resources: ResourceRequirements,
+    /// Seconds from SIGTERM to SIGKILL.
+    pub grace_seconds: i64,
+    /// Pods above `replicas` during a rollout.
+    pub max_surge: i32,
+    /// Pods below `replicas` during a rollout.
+    pub max_unavailable: i32,
+}
+
+impl Worker<'_> {
+    /// The Deployment.
+    pub fn deployment(self, pipeline: &ValidatedPipeline, config_hash: String) -> RoleDeployment {
+        let component = self.role.as_str();
+        let extend = |mut labels: Labels| {
+            labels.extend(
+                self.extra_label
+                    .iter()
+                    .map(|(key, value)| ((*key).to_owned(), value.clone())),
+            );
+            labels
+        };
+        let peers = selector(pipeline, component);
+        let labels = extend(labels(pipeline, component));
+        let template = pod::template(
+            pipeline,
+            Parts {
+                labels: labels.clone(),
+                peers: &peers,
+                service_account: pipeline.names.of(self.role),
+                site: &Site::of_workers(pipeline, self.placement),
+                grace_seconds: self.grace_seconds,
+                config_hash: Some(config_hash),
+                container: self.container(pipeline),
+                config: ConfigMount {
+                    config_map: self.name.clone(),
+                    path: CONFIG_DIR,
+                },
+                volumes: vec![],
+            },
+        );
+        RoleDeployment {
+            role: self.role,
+            object: Deployment {
+                metadata: owned(pipeline, self.name.clone(), labels),
+                spec: Some(DeploymentSpec {
+                    replicas: Some(self.replicas),
+                    selector: LabelSelector {
+                        match_labels: Some(extend(peers.clone())),
+                        ..LabelSelector::default()
+                    },
+                    strategy: Some(DeploymentStrategy {
+                        type_: Some("RollingUpdate".to_owned()),
+                        rolling_update: Some(RollingUpdateDeployment {
+                            max_surge: Some(IntOrString::Int(self.max_surge)),
+                            max_unavailable: Some(IntOrString::Int(self.max_unavailable)),
+                        }),
+                    }),
+                    revision_history_limit: Some(3),
+                    template,
+                    ..DeploymentSpec::default()
+                }),
+                ..Deployment::default()
+            },
+        }
+    }
+
+    fn container(&self, pipeline: &ValidatedPipeline) -> Container {
+        Container {
+            name: self.role.as_str().to_owned(),
+            image: Some(config::image(pipeline)),
+            command: Some(vec![config::program(self.role)]),
+            args: Some(["--config", CONFIG_PATH].map(str::to_owned).into()),
+            env: Some(vec![pod::env_of_pod("POD_NAME", "metadata.name")]),
+            ports: pod::ports(&[HTTP]),
+            resources: Some(self.resources.clone()),
+            startup_probe: pod::while_starting(pod::http_probe(HTTP.0, "/livez")),
+            liveness_probe: pod::for_liveness(pod::http_probe(HTTP.0, "/livez")),
+            readiness_probe: pod::for_readiness(pod::http_probe(HTTP.0, "/readyz"), 3),
+            ..Container::default()
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The workers: ingest (one Deployment per shard), processor, and the configuration of the auditor, which is run by hand.
+
+mod config;
+mod deployment;
+mod shards;
+
+use crds::names::{LABEL_SHARD, Names, Role, WORKER_HTTP_PORT};
+use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::util::intstr::IntOrString};
+use serde::Serialize;
+
+pub use self::config::{cassandra_endpoint, hdfs_endpoint, kafka_endpoint};
+use self::deployment::Worker;
+use super::{Resources, files::Files, metadata};
+use crate::reconcile::validate::{ValidatedPipeline, requirements};
+
+/// Component label of the auditor's ConfigMap.
+const AUDITOR: &str = "auditor";
+const HTTP: (&str, u16) = ("http", WORKER_HTTP_PORT);
+const CONFIG_FILE: &str = "config.yaml";
+/// What ingest has in flight is acknowledged or given up within Kafka's delivery timeout.
+const INGEST_GRACE_SECONDS: i64 = 30;
+/// The processor closes and publishes its open files.
+const PROCESSOR_GRACE_SECONDS: i64 = 60;
+
+/// Name of the Deployment and ConfigMap of an ingest shard.
+pub fn ingest_name(names: &Names, shard: usize) -> String {
+    format!("{}-{shard}", names.of(Role::Ingest))
+}
+
+/// Name of the ConfigMap that an auditor's Job mounts at [`crds::wire::CONFIG_PATH`].
+pub fn auditor_name(names: &Names) -> String {
+    format!("{}-{AUDITOR}", names.pipeline)
+}
+
+/// Adds everything that the workers need.
+pub(super) fn build(pipeline: &ValidatedPipeline, resources: &mut Resources) {
+    for role in [Role::Ingest, Role::Processor] {
+        resources
+            .service_accounts
+            .push(metadata::service_account(pipeline, role));
+    }
+    ingest(pipeline, resources);
+    processor(pipeline, resources);
+    let files = config_file(&config::auditor(pipeline));
+    resources
+        .config_maps
+        .push(files.config_map(pipeline, auditor_name(&pipeline.names), AUDITOR));
+}
+
+fn ingest(pipeline: &ValidatedPipeline, resources: &mut Resources) {
+    let spec = &pipeline.spec.ingest;
+    for (shard, symbols) in shards::assign(&spec.symbols, spec.shards).into_iter().enumerate() {
+        let name = ingest_name(&pipeline.names, shard);
+        let files = config_file(&config::ingest(pipeline, &symbols));
+        let worker = Worker {
+            role: Role::Ingest,
+            name: name.clone(),
+            extra_label: Some((LABEL_SHARD, shard.to_string())),
+            placement: spec.placement.as_ref(),
+            // A shard without symbols has nothing to subscribe to.
+            replicas: if symbols.is_empty() { 0 } else { spec.replicas },
+            resources: spec
+                .resources
+                .clone()
+                .unwrap_or_else(|| requirements("50m", "64Mi", "256Mi")),
+            grace_seconds: INGEST_GRACE_SECONDS,
+            // The new feed is up before the old one goes; consumers drop what both deliver.
+            max_surge: 1,
+            max_unavailable: 0,
+        };
+        resources
+            .deployments
+            .push(worker.deployment(pipeline, files.hash()));
+        let mut config_map = files.config_map(pipeline, name, Role::Ingest.as_str());
+        config_map
+            .metadata
+            .labels
+            .get_or_insert_default()
+            .insert(LABEL_SHARD.to_owned(), shard.to_string());
+        resources.config_maps.push(config_map);
+    }
+}
+
+fn processor(pipeline: &ValidatedPipeline, resources: &mut Resources) {
+    let spec = &pipeline.spec.processor;
+    let role = Role::Processor;
+    let files = config_file(&config::processor(pipeline));
+    let worker = Worker {
+        role,
+        name: pipeline.names.of(role),
+        extra_label: None,
+        placement: spec.placement.as_ref(),
+        replicas: spec.replicas,
+        resources: spec
+            .resources
+            .clone()
+            .unwrap_or_else(|| requirements("100m", "128Mi", "512Mi")),
+        grace_seconds: PROCESSOR_GRACE_SECONDS,
+        // One leaves before one comes: partitions move once, and Kafka keeps what waits.
+        max_surge: 0,
+        max_unavailable: 1,
+    };
+    resources
+        .deployments
+        .push(worker.deployment(pipeline, files.hash()));
+    let config_map: ConfigMap = files.config_map(pipeline, pipeline.names.of(role), role.as_str());
+    resources.config_maps.push(config_map);
+    resources.pod_disruption_budgets.push(metadata::disruption_budget(
+        pipeline,
+        role,
+        IntOrString::String("50%".to_owned()),
+    ));
+}
+
+/// A worker's configuration file.
+fn config_file(config: &impl Serialize) -> Files {
+    // These types hold only strings, numbers and maps with string keys, which YAML can always express.
+    Files::default().at_start(CONFIG_FILE, serde_yaml::to_string(config).unwrap_or_default())
+}

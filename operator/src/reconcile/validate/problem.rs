@@ -1,0 +1,159 @@
+//! What can be wrong with a pipeline. Each message names the field and the remedy.
+
+/// Everything that is wrong with a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// At least one.
+    pub problems: Vec<Problem>,
+}
+
+impl Invalid {
+    /// Stable reason for conditions, events and metrics: that of the first problem.
+    pub fn reason(&self) -> &'static str {
+        self.problems.first().map_or("Invalid", Problem::reason)
+    }
+}
+
+impl std::fmt::Display for Invalid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            write!(f, "{}{problem}", if index == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// One thing that is wrong with a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant says it")]
+pub enum Problem {
+    #[error("metadata.uid is missing; create the object through the API server")]
+    NotStored,
+    #[error(
+        "status.identity.{0} is not known yet, although names on disk are made from it; wait for the operator to record it"
+    )]
+    IdentityUnknown(&'static str),
+    #[error("spec.hdfs.nameNodes: high availability comes with a later version; set it to 1")]
+    HighAvailabilityUnavailable,
+    #[error(
+        "spec.{component}.placement `{placement}` is no key of spec.placements; add the placement or correct the name"
+    )]
+    UnknownPlacement {
+        component: &'static str,
+        placement: String,
+    },
+    #[error(
+        "spec.placements.{placement}.nodeExpressions: `{key}` with operator `{operator}` needs {needs}; correct the expression"
+    )]
+    InvalidNodeExpression {
+        placement: String,
+        key: String,
+        operator: String,
+        needs: &'static str,
+    },
+    #[error(
+        "spec.{component} would have {count} racks, and at most {max} are supported; name the zones to use in spec.placements.*.zones"
+    )]
+    TooManyRacks {
+        component: &'static str,
+        count: usize,
+        max: usize,
+    },
+    #[error(
+        "spec.placements.*.zones of {component} says [{asked}], but its members were spread over [{fixed}] at the first start, and stored data cannot follow; restore the old list"
+    )]
+    ZonesFixed {
+        component: &'static str,
+        asked: String,
+        fixed: String,
+    },
+    #[error("spec.kafka.config.{key} is set by the operator: {why}; remove the key")]
+    ConfigKeyOwned { key: String, why: &'static str },
+    #[error(
+        "spec.kafka.config.{key} may not contain a line break, which would start another property; write it on one line"
+    )]
+    ConfigValueMultiline { key: String },
+    #[error(
+        "spec.kafka.topics.trades.minInSyncReplicas is {min_in_sync}, but the topic has {replicas} replicas, so that one lost broker would stop every write; lower it or raise replicationFactor"
+    )]
+    MinInSyncReplicasTooHigh { min_in_sync: i32, replicas: i32 },
+    #[error(
+        "spec.kafka.topics.trades.retention {retention} is not more than twice processor.archive.rollInterval {roll_interval}, so that records could expire before they are archived; raise retention"
+    )]
+    RetentionTooShort {
+        retention: String,
+        roll_interval: String,
+    },
+    #[error(
+        "spec.cassandra.tradeRetention must be between 1s and 7300d, the longest time to live that Cassandra stores"
+    )]
+    TradeRetentionOutOfRange,
+    #[error("spec.{field} is not a size: {reason}; write for example 512Mi or 10Gi")]
+    NotASize { field: String, reason: String },
+    #[error(
+        "spec.{field} is {heap_mib}Mi, which is more than {percent}% of the memory limit of {limit_mib}Mi; lower the heap or raise the limit, because Java needs memory beside its heap"
+    )]
+    HeapExceedsMemory {
+        field: String,
+        heap_mib: u64,
+        limit_mib: u64,
+        percent: u64,
+    },
+    #[error(
+        "spec.{field} leaves a Java heap of {heap_mib}Mi, and at least {min_mib}Mi are needed; raise the memory limit"
+    )]
+    HeapTooSmall {
+        field: String,
+        heap_mib: u64,
+        min_mib: u64,
+    },
+    #[error("spec.{field}: the memory request exceeds the limit; lower the request or raise the limit")]
+    RequestExceedsLimit { field: String },
+    #[error(
+        "spec.processor.archive.rollSize must be between 1Mi and 1Gi; a file is kept in memory until it is closed"
+    )]
+    RollSizeOutOfRange,
+    #[error(
+        "spec.processor.archive.rollInterval must be at least 1s; shorter files would flood the NameNode"
+    )]
+    RollIntervalTooShort,
+    #[error(
+        "spec.processor.hot.candles: `{0}` is longer than a day, which is the longest interval; remove it"
+    )]
+    CandleTooLong(String),
+    #[error("spec.ingest.shards is {shards}, but there are only {symbols} symbols; lower it")]
+    TooManyShards { shards: i32, symbols: usize },
+    #[error("spec.ingest.symbols contains `{0}` twice; remove one")]
+    DuplicateSymbol(String),
+}
+
+impl Problem {
+    /// Stable reason for conditions, events and metrics.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::NotStored => "NotStored",
+            Self::IdentityUnknown(_) => "IdentityUnknown",
+            Self::HighAvailabilityUnavailable => "HighAvailabilityUnavailable",
+            Self::UnknownPlacement { .. } => "UnknownPlacement",
+            Self::InvalidNodeExpression { .. } => "InvalidNodeExpression",
+            Self::TooManyRacks { .. } => "TooManyRacks",
+            Self::ZonesFixed { .. } => "ZonesFixed",
+            Self::ConfigKeyOwned { .. } => "ConfigKeyOwned",
+            Self::ConfigValueMultiline { .. } => "ConfigValueMultiline",
+            Self::MinInSyncReplicasTooHigh { .. } => "MinInSyncReplicasTooHigh",
+            Self::RetentionTooShort { .. } => "RetentionTooShort",
+            Self::TradeRetentionOutOfRange => "TradeRetentionOutOfRange",
+            Self::NotASize { .. } => "NotASize",
+            Self::HeapExceedsMemory { .. } => "HeapExceedsMemory",
+            Self::HeapTooSmall { .. } => "HeapTooSmall",
+            Self::RequestExceedsLimit { .. } => "RequestExceedsLimit",
+            Self::RollSizeOutOfRange => "RollSizeOutOfRange",
+            Self::RollIntervalTooShort => "RollIntervalTooShort",
+            Self::CandleTooLong(_) => "CandleTooLong",
+            Self::TooManyShards { .. } => "TooManyShards",
+            Self::DuplicateSymbol(_) => "DuplicateSymbol",
+        }
+    }
+}
