@@ -87,7 +87,14 @@ impl JsonSchema for HumanDuration {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": "^[0-9]{1,12}(ms|s|m|h|d)$", "maxLength": 14})
+        json_schema!({
+            "type": "string",
+            "maxLength": 14,
+            "x-kubernetes-validations": [{
+                "rule": "self.matches('^[1-9][0-9]{0,11}(ms|s|m|h|d)$')",
+                "message": "must be a whole number above 0 and one of ms, s, m, h, d; write it as in 5m or 7d",
+            }],
+        })
     }
 }
 

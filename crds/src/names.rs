@@ -1,6 +1,6 @@
 //! Every name, label and port made from a pipeline: the one place that Services, `serviceName`, DNS and clients agree on.
 //!
-//! Host names are stored by the engines as data (Kafka's VotersRecord, ZooKeeper's breadcrumb), so a change here breaks
+//! Host names are stored by the engines as data (Kafka's set of voters, ZooKeeper's breadcrumb), so a change here breaks
 //! running pipelines.
 
 use std::fmt;

@@ -7,7 +7,10 @@
 
 pub mod config;
 pub mod decode;
+pub mod feed;
 pub mod health;
+pub mod ingest;
+pub mod kafka;
 pub mod metrics;
 pub mod model;
 pub mod shutdown;

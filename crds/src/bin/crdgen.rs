@@ -1,4 +1,4 @@
-//! Prints the CustomResourceDefinition as YAML on standard output.
+//! Prints the CRD as YAML on standard output.
 
 use std::{io::Write, process::ExitCode};
 

@@ -4,7 +4,7 @@ use k8s_openapi::{api::core::v1::ResourceRequirements, apimachinery::pkg::api::r
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::common::{External, Storage, rule};
+use super::common::{External, SIZE, Storage, resources, rule};
 use crate::duration::HumanDuration;
 
 /// The Cassandra cluster with the tables `trades`, `candles`, `latest` and `gaps`.
@@ -15,6 +15,8 @@ use crate::duration::HumanDuration;
         "cassandra.replicationFactor must not exceed cassandra.nodes; lower it or add nodes"),
     rule("self.nodes >= oldSelf.nodes",
         "cassandra.nodes may not shrink, because each node must hand over its data first; restore the old value or a larger one"),
+    rule("self.tradeRetention.endsWith('h') || self.tradeRetention.endsWith('d')",
+        "cassandra.tradeRetention must be in whole hours or days, because rows are bucketed by the hour; write it as in 12h or 30d"),
     rule("!has(self.external)",
         "cassandra.external is reserved for a later version; remove it and let the operator run Cassandra"),
 ]))]
@@ -24,7 +26,11 @@ pub struct CassandraSpec {
     #[schemars(length(max = 63))]
     pub placement: Option<String>,
     /// Cassandra's version; the image carries it as its tag.
-    #[schemars(length(max = 20), regex(pattern = r"^5\.0\.[0-9]+$"))]
+    #[schemars(length(max = 20))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        rule(r"self.matches('^5[.]0[.][0-9]+$')",
+            "cassandra.version must be of line 5.0, as in 5.0.9; correct it"),
+    ]))]
     pub version: String,
     /// Number of nodes over all racks.
     #[schemars(range(min = 1, max = 99))]
@@ -33,16 +39,19 @@ pub struct CassandraSpec {
     pub storage: Storage,
     /// CPU and memory of one node. Absent: 500m CPU, 3Gi memory.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "resources")]
     pub resources: Option<ResourceRequirements>,
     /// Java heap of one node. Absent: half of what the memory limit leaves above 1 GiB, which leaves room for off-heap memory.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", length(max = 20), regex(pattern = SIZE))]
     pub heap_size: Option<Quantity>,
     /// The keyspace that the operator creates. Immutable.
     #[schemars(length(min = 1, max = 48), regex(pattern = r"^[a-z][a-z0-9_]*$"))]
     #[schemars(extend("x-kubernetes-validations" = [
         rule("self == oldSelf",
             "cassandra.keyspace is immutable, because its rows stay under the old name; restore the old value"),
+        rule("!self.startsWith('system')",
+            "cassandra.keyspace may not start with system, which Cassandra keeps for itself; choose another name"),
     ]))]
     pub keyspace: String,
     /// Copies of each row. Absent: 3, or the number of nodes where that is smaller. Raised on a live keyspace, never lowered.

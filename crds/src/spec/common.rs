@@ -1,13 +1,41 @@
 //! Parts of the spec that several components share.
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+
+/// A size in bytes, as [`crate::quantity::bytes`] reads it.
+pub(super) const SIZE: &str = r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$";
 
 /// A CEL rule for `x-kubernetes-validations`. The message names the field and the remedy.
 pub(super) fn rule(expression: &str, message: &str) -> serde_json::Value {
     json!({"rule": expression, "message": message})
+}
+
+/// Schema of Kubernetes' `ResourceRequirements`, without the long texts that each of its uses would repeat.
+pub(super) fn resources(_: &mut SchemaGenerator) -> Schema {
+    let quantities = |description: &str| {
+        json!({
+            "description": description,
+            "type": "object",
+            "nullable": true,
+            "maxProperties": 8,
+            "additionalProperties": {
+                "type": "string",
+                "maxLength": 20,
+                "pattern": r"^[0-9]+(\.[0-9]+)?([munkMGTPE]|[KMGTPE]i)?$",
+            },
+        })
+    };
+    json_schema!({
+        "type": "object",
+        "nullable": true,
+        "properties": {
+            "requests": quantities("What the scheduler sets aside: `cpu`, `memory`."),
+            "limits": quantities("What the container may use at most: `cpu`, `memory`."),
+        },
+    })
 }
 
 /// Where container images come from.
@@ -16,6 +44,10 @@ pub(super) fn rule(expression: &str, message: &str) -> serde_json::Value {
 pub struct Images {
     /// Registry and path in front of every image name, without a trailing slash.
     #[schemars(length(min = 1, max = 200))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        rule(r"self.matches('^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*$')",
+            "images.registry must be a registry and path in lower case without https:// and without a slash at its end; write it as in ghcr.io/cryptopipeline"),
+    ]))]
     pub registry: String,
     /// When the kubelet pulls.
     pub pull_policy: PullPolicy,
@@ -63,12 +95,10 @@ pub struct Storage {
     #[schemars(extend("x-kubernetes-validations" = [
         rule("quantity(self).compareTo(quantity(oldSelf)) >= 0",
             "storage.size may not shrink, because a volume cannot; restore the old size or a larger one"),
+        rule("quantity(self).isGreaterThan(quantity('0'))",
+            "storage.size must be above 0; write it as in 100Gi"),
     ]))]
-    #[schemars(
-        with = "String",
-        length(max = 20),
-        regex(pattern = r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$")
-    )]
+    #[schemars(with = "String", length(max = 20), regex(pattern = SIZE))]
     pub size: Quantity,
 }
 

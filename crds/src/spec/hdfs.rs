@@ -4,7 +4,7 @@ use k8s_openapi::{api::core::v1::ResourceRequirements, apimachinery::pkg::api::r
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::common::{External, Storage, rule};
+use super::common::{External, SIZE, Storage, resources, rule};
 
 /// The HDFS that keeps the archive.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,8 +14,6 @@ use super::common::{External, Storage, rule};
         "hdfs.replication must not exceed hdfs.dataNodes; lower it or add DataNodes"),
     rule("self.dataNodes >= oldSelf.dataNodes",
         "hdfs.dataNodes may not shrink, because each DataNode must be decommissioned first; restore the old value or a larger one"),
-    rule("self.nameNodes >= oldSelf.nameNodes",
-        "hdfs.nameNodes may not shrink, because the archive would lose its standby; restore the old value"),
     rule("!has(self.external)",
         "hdfs.external is reserved for a later version; remove it and let the operator run HDFS"),
 ]))]
@@ -25,7 +23,11 @@ pub struct HdfsSpec {
     #[schemars(length(max = 63))]
     pub placement: Option<String>,
     /// Hadoop's version; the image carries it as its tag.
-    #[schemars(length(max = 20), regex(pattern = r"^3\.[45]\.[0-9]+$"))]
+    #[schemars(length(max = 20))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        rule(r"self.matches('^3[.][45][.][0-9]+$')",
+            "hdfs.version must be of line 3.4 or 3.5, as in 3.5.0; correct it"),
+    ]))]
     pub version: String,
     /// 1: a single NameNode. 2: high availability. Clients address the name service either way.
     #[schemars(range(min = 1, max = 2))]
@@ -43,19 +45,23 @@ pub struct HdfsSpec {
     pub name_node_storage: Storage,
     /// CPU and memory of one DataNode. Absent: 100m CPU, 1Gi memory.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "resources")]
     pub resources: Option<ResourceRequirements>,
     /// CPU and memory of the NameNode. Absent: 250m CPU, 1Gi memory.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "resources")]
     pub name_node_resources: Option<ResourceRequirements>,
     /// Java heap of one DataNode. Absent: half of its memory limit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", length(max = 20), regex(pattern = SIZE))]
     pub heap_size: Option<Quantity>,
     /// The folder of the archive. Immutable.
-    #[schemars(length(min = 2, max = 200), regex(pattern = r"^(/[A-Za-z0-9._-]+)+$"))]
+    #[schemars(length(min = 2, max = 200))]
     #[schemars(extend("x-kubernetes-validations" = [
         rule("self == oldSelf",
             "hdfs.archivePath is immutable, because its files stay in the old folder; restore the old value"),
+        rule(r"self.matches('^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$')",
+            "hdfs.archivePath must be an absolute folder without a slash at its end, of letters, digits, dot, dash and underscore, no part starting with a dot; write it as in /crypto_data/trades"),
     ]))]
     pub archive_path: String,
     /// Reserved: an HDFS that runs elsewhere.

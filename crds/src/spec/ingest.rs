@@ -4,9 +4,17 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::common::{resources, rule};
+
 /// The workers that read an exchange's trades and write them to Kafka.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [
+    rule("self.shards <= size(self.symbols)",
+        "ingest.shards must not exceed the number of ingest.symbols, because a shard without a symbol has nothing to read; lower it"),
+    rule(r"self.symbols.all(s, s.matches('^[^a-z/@ \t]+$'))",
+        "ingest.symbols are written in upper case without a slash, as the exchange does; write them as in BTCUSDT"),
+]))]
 pub struct IngestSpec {
     /// Key of `spec.placements`. Absent: any node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -20,7 +28,7 @@ pub struct IngestSpec {
     pub endpoints: Endpoints,
     /// Symbols in the exchange's own upper-case spelling, each once.
     #[schemars(length(min = 1, max = 1000), extend("x-kubernetes-list-type" = "set"))]
-    #[schemars(inner(length(min = 2, max = 30), regex(pattern = r"^[^\sa-z/@]+$")))]
+    #[schemars(inner(length(min = 2, max = 30)))]
     pub symbols: Vec<String>,
     /// One Deployment per shard; symbols are spread over shards by rendezvous hash.
     #[serde(default = "one")]
@@ -32,6 +40,7 @@ pub struct IngestSpec {
     pub replicas: i32,
     /// CPU and memory of one worker. Absent: 50m CPU and 64Mi asked for, 256Mi at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "resources")]
     pub resources: Option<ResourceRequirements>,
 }
 
@@ -58,10 +67,18 @@ impl Exchange {
 #[serde(rename_all = "camelCase", default)]
 pub struct Endpoints {
     /// WebSocket origin, `wss://` or `ws://`, without a path.
-    #[schemars(length(max = 253), regex(pattern = r"^wss?://[^/\s]+$"))]
+    #[schemars(length(max = 253))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        rule(r"self.matches('^wss?://[^/ ]+$')",
+            "ingest.endpoints.stream must start with wss:// or ws:// and have no path; write it as in wss://data-stream.binance.vision"),
+    ]))]
     pub stream: String,
     /// REST origin, `https://` or `http://`, without a path.
-    #[schemars(length(max = 253), regex(pattern = r"^https?://[^/\s]+$"))]
+    #[schemars(length(max = 253))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        rule(r"self.matches('^https?://[^/ ]+$')",
+            "ingest.endpoints.rest must start with https:// or http:// and have no path; write it as in https://data-api.binance.vision"),
+    ]))]
     pub rest: String,
 }
 

@@ -6,8 +6,14 @@ use k8s_openapi::{api::core::v1::ResourceRequirements, apimachinery::pkg::api::r
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::common::{External, Storage, rule};
+use super::common::{External, SIZE, Storage, resources, rule};
 use crate::duration::HumanDuration;
+
+/// The replication factor is the one asked for, else 3 or the number of brokers where that is smaller.
+const MIN_IN_SYNC_BELOW_REPLICATION: &str = "\
+!has(self.topics.trades.minInSyncReplicas) || self.topics.trades.minInSyncReplicas <= (\
+(has(self.topics.trades.replicationFactor) ? self.topics.trades.replicationFactor : self.brokers < 3 ? self.brokers : 3) == 1 ? 1 : \
+(has(self.topics.trades.replicationFactor) ? self.topics.trades.replicationFactor : self.brokers < 3 ? self.brokers : 3) - 1)";
 
 /// The Kafka cluster between the exchange and the sinks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +27,8 @@ use crate::duration::HumanDuration;
         "kafka.brokers may not shrink, because partitions would lose replicas; restore the old value or a larger one"),
     rule("!has(self.topics.trades.replicationFactor) || self.topics.trades.replicationFactor <= self.brokers",
         "kafka.topics.trades.replicationFactor must not exceed kafka.brokers; lower it or add brokers"),
+    rule(MIN_IN_SYNC_BELOW_REPLICATION,
+        "kafka.topics.trades.minInSyncReplicas must be smaller than the replication factor (or 1 where that is 1), else one lost broker stops every write; lower it"),
     rule("!has(self.external)",
         "kafka.external is reserved for a later version; remove it and let the operator run Kafka"),
 ]))]
@@ -30,7 +38,11 @@ pub struct KafkaSpec {
     #[schemars(length(max = 63))]
     pub placement: Option<String>,
     /// Kafka's version; the image carries it as its tag.
-    #[schemars(length(max = 20), regex(pattern = r"^4\.[2-9]\.[0-9]+$"))]
+    #[schemars(length(max = 20))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        rule(r"self.matches('^4[.][2-9][.][0-9]+$')",
+            "kafka.version must be 4.2.0 or a newer version of line 4, as in 4.3.1; correct it"),
+    ]))]
     pub version: String,
     /// Number of brokers.
     #[schemars(range(min = 1, max = 99))]
@@ -42,13 +54,15 @@ pub struct KafkaSpec {
     pub storage: Storage,
     /// CPU and memory of one broker. Absent: 250m CPU, 1Gi memory.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "resources")]
     pub resources: Option<ResourceRequirements>,
     /// Java heap of one broker. Absent: half of its memory limit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", length(max = 20), regex(pattern = SIZE))]
     pub heap_size: Option<Quantity>,
     /// CPU and memory of one controller. Absent: 100m CPU, 512Mi memory.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "resources")]
     pub controller_resources: Option<ResourceRequirements>,
     /// Further broker and controller properties. Keys that the operator owns are refused.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -72,18 +86,14 @@ pub struct Topics {
 /// The topic of trades.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = [
-    rule("!has(self.replicationFactor) || !has(self.minInSyncReplicas) || (self.replicationFactor == 1 ? self.minInSyncReplicas == 1 : self.minInSyncReplicas < self.replicationFactor)",
-        "topics.trades.minInSyncReplicas must be smaller than replicationFactor (or 1 where that is 1), else one lost broker stops every write; lower it"),
-]))]
 pub struct TopicSpec {
     /// Name of the topic. Immutable.
     #[schemars(length(min = 1, max = 200), regex(pattern = r"^[a-zA-Z0-9._-]+$"))]
     #[schemars(extend("x-kubernetes-validations" = [
         rule("self == oldSelf",
             "topics.trades.name is immutable, because its records stay under the old name; restore the old value"),
-        rule("self != '.' && self != '..'",
-            "topics.trades.name may not be . or .., which Kafka refuses; choose another name"),
+        rule("self != '.' && self != '..' && !self.startsWith('__')",
+            "topics.trades.name may not be . or .. nor start with __, which Kafka keeps for itself; choose another name"),
     ]))]
     pub name: String,
     /// Number of partitions. May grow, never shrink.

@@ -35,6 +35,7 @@ use crate::status::CryptoPipelineStatus;
     kind = "CryptoPipeline",
     plural = "cryptopipelines",
     shortname = "cpl",
+    doc = "A whole crypto-market data platform: exchange feed, Kafka, processor, Cassandra and an HDFS archive.",
     namespaced,
     status = "CryptoPipelineStatus",
     derive = "PartialEq",
@@ -49,7 +50,6 @@ use crate::status::CryptoPipelineStatus;
     validation = Rule::new("size(self.metadata.name) <= 30")
         .message("metadata.name must be at most 30 characters long, because the names of pods are made from it; choose a shorter name")
 )]
-#[cfg_attr(test, kube(cel))]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = rules()))]
 pub struct CryptoPipelineSpec {
@@ -77,6 +77,10 @@ pub struct CryptoPipelineSpec {
     /// The DNS domain of the Kubernetes cluster. Immutable: engines store host names as data.
     #[serde(default = "default_cluster_domain")]
     #[schemars(length(min = 1, max = 64))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        rule(r"self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+            "clusterDomain must be a DNS domain without a dot at its ends; write it as in cluster.local"),
+    ]))]
     pub cluster_domain: String,
     /// While true the operator observes and reports, and changes nothing.
     #[serde(default)]

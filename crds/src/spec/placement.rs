@@ -6,15 +6,23 @@ use k8s_openapi::api::core::v1::{NodeSelectorRequirement, Toleration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::common::rule;
+
 /// A site. A component runs on exactly one, so that no quorum is ever split over two.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [
+    rule("!has(self.nodeExpressions) || self.nodeExpressions.all(e, e.operator in ['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt'])",
+        "placements.*.nodeExpressions.*.operator must be one of In, NotIn, Exists, DoesNotExist, Gt, Lt; correct it"),
+    rule("!has(self.nodeExpressions) || self.nodeExpressions.all(e, (e.operator in ['Exists', 'DoesNotExist']) == (!has(e.values) || size(e.values) == 0))",
+        "placements.*.nodeExpressions.*.values must be empty for Exists and DoesNotExist and must not be for other operators; correct them"),
+]))]
 pub struct Placement {
-    /// Labels that a node must carry. Rendered as required node affinity, ANDed into every term.
+    /// Labels that a node must carry. All of them are part of every term of the required node affinity.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
     pub node_labels: BTreeMap<String, String>,
-    /// Further requirements on nodes, ANDed too, for example
+    /// Further requirements on nodes, which must all hold too, for example
     /// `{key: eks.amazonaws.com/compute-type, operator: NotIn, values: [hybrid]}`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]

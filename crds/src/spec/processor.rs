@@ -4,7 +4,7 @@ use k8s_openapi::{api::core::v1::ResourceRequirements, apimachinery::pkg::api::r
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::common::rule;
+use super::common::{SIZE, resources, rule};
 use crate::duration::HumanDuration;
 
 /// The workers that move trades from Kafka into Cassandra and the archive.
@@ -28,12 +28,17 @@ pub struct ProcessorSpec {
     pub hot: HotLane,
     /// CPU and memory of one worker. Absent: 100m CPU and 128Mi asked for, 512Mi at most.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "resources")]
     pub resources: Option<ResourceRequirements>,
 }
 
 /// The lane that writes Parquet files to HDFS.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [
+    rule("!self.rollInterval.endsWith('ms')",
+        "processor.archive.rollInterval must be at least one second; write it in s, m, h or d"),
+]))]
 pub struct ArchiveLane {
     /// Whether the lane runs.
     pub enabled: bool,
@@ -41,7 +46,7 @@ pub struct ArchiveLane {
     #[schemars(
         with = "String",
         length(max = 20),
-        regex(pattern = r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|k|M|G)?$")
+        regex(pattern = SIZE)
     )]
     pub roll_size: Quantity,
     /// A file is closed when its first record is this old, at least one second.

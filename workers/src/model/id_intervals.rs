@@ -1,6 +1,8 @@
 //! A set of trade ids, kept as contiguous ranges. Binance numbers the trades of a symbol without holes, so a
 //! complete day is one range: the set is a few bytes however many trades it counts, and every hole is a lost trade.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A closed range of ids; `first` is not above `last`.
@@ -39,6 +41,13 @@ impl IdInterval {
     /// Number of ids, at least 1 (`u64::MAX` for the full range, which has one more).
     pub const fn count(&self) -> u64 {
         (self.last - self.first).saturating_add(1)
+    }
+}
+
+/// `first-last`.
+impl fmt::Display for IdInterval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
     }
 }
 

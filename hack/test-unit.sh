@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Everything that can be checked without a cluster: format, lints, dependency policy, scripts, unit tests, chart.
+set -euo pipefail
+source "$(dirname "$0")/../e2e/cluster/lib.sh"
+cd "$repo_dir"
+
+check_scripts() {
+  git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck --external-sources
+}
+
+command -v cargo >/dev/null || die "cargo is not on PATH. Install Rust with rustup, which reads rust-toolchain.toml, and run this again."
+require cc build-essential
+require git git
+require jq jq
+
+step "format" cargo fmt --all --check
+step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+"$repo_dir/hack/deny.sh"
+if command -v shellcheck >/dev/null || can_install; then
+  require shellcheck shellcheck
+  step "shell scripts" check_scripts
+else
+  echo "shell scripts: SKIPPED, shellcheck is not on PATH"
+fi
+step "unit tests" cargo test --workspace --locked --no-fail-fast
+"$repo_dir/hack/chart.sh"
+"$repo_dir/hack/test-result.sh" "$CRYPTOPIPELINE_CACHE/log/unit-tests.log"

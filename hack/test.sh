@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The whole suite: what needs no cluster, the chart against a real API server, and the end-to-end tests.
+set -euo pipefail
+source "$(dirname "$0")/../e2e/cluster/lib.sh"
+
+e2e_log=$CRYPTOPIPELINE_CACHE/log/end-to-end-tests.log
+
+"$repo_dir/hack/test-unit.sh"
+"$cluster_dir/up.sh"
+"$repo_dir/hack/chart.sh" --cluster
+"$repo_dir/e2e/run.sh" 2>&1 | tee "$e2e_log"
+done_step "all tests" "$SECONDS"
+"$repo_dir/hack/test-result.sh" "$CRYPTOPIPELINE_CACHE/log/unit-tests.log" "$e2e_log"

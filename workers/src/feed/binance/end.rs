@@ -1,0 +1,131 @@
+//! How connections end, and what that means for the next one.
+
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite::{self, http};
+
+use crate::feed::queue::Closed;
+
+/// Wait after the exchange said that there were too many requests, unless it says how long.
+const COOL_DOWN: Duration = Duration::from_secs(60);
+
+/// Why a connection ended, or was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum End {
+    /// The process stops.
+    #[error("stopped")]
+    Stopped,
+    /// Nobody takes trades any more.
+    #[error(transparent)]
+    QueueClosed(#[from] Closed),
+    /// The exchange answered the handshake with an error.
+    #[error("handshake answered with HTTP {status}")]
+    Handshake {
+        /// HTTP status.
+        status: http::StatusCode,
+        /// What the exchange asks to wait.
+        wait: Duration,
+    },
+    /// No answer in time.
+    #[error("{what} took longer than {} s", limit.as_secs())]
+    Timeout {
+        /// What was waited for.
+        what: &'static str,
+        /// How long.
+        limit: Duration,
+    },
+    /// The exchange refused a subscription.
+    #[error("subscription refused with code {code}: {message}; check spec.ingest.symbols")]
+    Refused {
+        /// Binance's error code.
+        code: i64,
+        /// Binance's words.
+        message: String,
+    },
+    /// Announced by a `serverShutdown` event.
+    #[error("the exchange announced its shutdown")]
+    ServerShutdown,
+    /// Closed by the exchange, as after 24 hours.
+    #[error("closed by the exchange: {0}")]
+    Closed(String),
+    /// The connection broke.
+    #[error("connection failed: {0}")]
+    Failed(#[from] Box<tungstenite::Error>),
+}
+
+impl End {
+    /// A stable CamelCase name of the error.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Stopped => "Stopped",
+            Self::QueueClosed(_) => "QueueClosed",
+            Self::Handshake { .. } => "HandshakeRefused",
+            Self::Timeout { .. } => "Timeout",
+            Self::Refused { .. } => "SubscriptionRefused",
+            Self::ServerShutdown => "ServerShutdown",
+            Self::Closed(_) => "ClosedByExchange",
+            Self::Failed(_) => "ConnectionFailed",
+        }
+    }
+
+    /// What the exchange asks to wait before the next attempt.
+    pub const fn least_wait(&self) -> Duration {
+        match self {
+            Self::Handshake { wait, .. } => *wait,
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+impl From<tungstenite::Error> for End {
+    fn from(error: tungstenite::Error) -> Self {
+        match error {
+            tungstenite::Error::Http(response) => Self::Handshake {
+                status: response.status(),
+                wait: asked_wait(&response),
+            },
+            error => Self::Failed(Box::new(error)),
+        }
+    }
+}
+
+/// 429 and 418 (a ban) say in `Retry-After` for how many seconds.
+fn asked_wait(response: &http::Response<Option<Vec<u8>>>) -> Duration {
+    let seconds = response
+        .headers()
+        .get(http::header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    match (response.status().as_u16(), seconds) {
+        (_, Some(seconds)) => Duration::from_secs(seconds),
+        (418 | 429, None) => COOL_DOWN,
+        _ => Duration::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(429, None, 60)]
+    #[case(418, Some("120"), 120)]
+    #[case(429, Some("soon"), 60)]
+    #[case(503, Some("5"), 5)]
+    #[case(503, None, 0)]
+    fn a_refused_handshake_says_how_long_to_wait(
+        #[case] status: u16,
+        #[case] retry_after: Option<&str>,
+        #[case] seconds: u64,
+    ) {
+        let mut response = http::Response::builder().status(status);
+        if let Some(value) = retry_after {
+            response = response.header("Retry-After", value);
+        }
+        let error = tungstenite::Error::Http(Box::new(response.body(None).unwrap()));
+        let end = End::from(error);
+        assert_eq!(end.reason(), "HandshakeRefused");
+        assert_eq!(end.least_wait(), Duration::from_secs(seconds));
+    }
+}

@@ -1,0 +1,227 @@
+//! The ingest worker: an exchange's trades to Kafka.
+//!
+//! `feed -> queue -> forward -> Kafka`, and [`ledger`] counts what Kafka has acknowledged.
+//!
+//! Guarantee: a trade that was read from the socket reaches the topic, in the order read per symbol, or the process
+//! ends with an error that names it. Not covered: what the exchange sends while there is no connection.
+
+mod forward;
+pub mod ledger;
+mod reachability;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use crds::{
+    spec::Exchange,
+    wire::{IngestConfig, IngestStatus},
+};
+use prometheus_client::metrics::gauge::Gauge;
+use rdkafka::error::KafkaError;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use self::ledger::Ledger;
+use crate::{
+    feed::{Feed, Monitor, binance::BinanceFeed, queue},
+    health::{
+        Health,
+        server::{self, Server, ServerError},
+    },
+    kafka::producer::{self, Producer},
+    metrics,
+    model::{Symbol, SymbolError},
+};
+
+/// Memory of the queue between sockets and Kafka's own buffer: some 20,000 trades.
+const QUEUE_BYTES: u32 = 8 * 1024 * 1024;
+
+/// What is no business of the operator.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Where `/livez`, `/readyz`, `/metrics` and `/status` are served.
+    pub listen: SocketAddr,
+    /// How long, after a signal, what was read may take to be acknowledged. Less than the pod's grace period.
+    pub flush_limit: Duration,
+}
+
+/// Why an ingest worker ends.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// A configured symbol cannot be one.
+    #[error("symbol {symbol:?}: {source}; correct spec.ingest.symbols")]
+    Symbol {
+        /// As configured.
+        symbol: String,
+        /// What is wrong with it.
+        source: SymbolError,
+    },
+    /// Nothing to do.
+    #[error("no symbols are configured; set spec.ingest.symbols")]
+    NoSymbols,
+    /// librdkafka refuses the settings.
+    #[error("kafka client: {0}; check the bootstrap address")]
+    Kafka(#[from] KafkaError),
+    /// The worker's own HTTP side.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The brokers were away for too long at the end.
+    #[error("{0} trades or dead letters were read and not acknowledged by Kafka; their ids stand in the log")]
+    Unacknowledged(usize),
+    /// A part ended by a defect.
+    #[error("a part of the worker failed: {0}; this is a defect, please report it")]
+    Defect(#[from] tokio::task::JoinError),
+}
+
+impl IngestError {
+    /// A stable CamelCase name of the error.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Symbol { .. } => "InvalidSymbol",
+            Self::NoSymbols => "NoSymbols",
+            Self::Kafka(_) => "KafkaClientRefused",
+            Self::Server(error) => error.reason(),
+            Self::Unacknowledged(_) => "Unacknowledged",
+            Self::Defect(_) => "Defect",
+        }
+    }
+}
+
+/// A running ingest worker.
+#[derive(Debug)]
+pub struct Ingest {
+    address: SocketAddr,
+    worker: JoinHandle<Result<(), IngestError>>,
+}
+
+impl Ingest {
+    /// Starts all parts; they end when `stop` is cancelled. Kafka and the exchange may come later.
+    pub async fn start(
+        config: IngestConfig,
+        options: Options,
+        stop: CancellationToken,
+    ) -> Result<Self, IngestError> {
+        let symbols = symbols(&config.symbols)?;
+        let feed = match config.exchange {
+            Exchange::Binance => BinanceFeed::new(&config.endpoints.stream, &symbols),
+        };
+        let client_id = format!("ingest-{}", config.exchange.as_str());
+        let producer = Producer::new(producer::settings(&config.kafka.bootstrap, &client_id))?;
+
+        let health = Health::new();
+        let mut registry = metrics::registry("ingest");
+        let in_flight = Gauge::default();
+        registry.register(
+            "trades_in_flight",
+            "Trades read and not yet acknowledged",
+            in_flight.clone(),
+        );
+        let readiness = health.readiness("feed");
+        let monitor = Arc::new(Monitor::new(
+            feed.connections(),
+            readiness,
+            in_flight.clone(),
+            &mut registry,
+        ));
+        let ledger = Arc::new(Ledger::new(&symbols, in_flight.clone(), &mut registry));
+        let status = {
+            let (monitor, ledger) = (monitor.clone(), ledger.clone());
+            move || status(&monitor, &ledger, &in_flight)
+        };
+        // The probes outlive the signal: the last trades are still on their way.
+        let served = CancellationToken::new();
+        let server = server::serve(options.listen, health.clone(), registry, status, served.clone()).await?;
+        let address = server.address;
+        let parts = Parts {
+            config,
+            feed,
+            producer,
+            monitor,
+            ledger,
+            health,
+            flush_limit: options.flush_limit,
+        };
+        let worker = tokio::spawn(async move {
+            let result = parts.run(stop).await;
+            served.cancel();
+            end(server).await;
+            result
+        });
+        Ok(Self { address, worker })
+    }
+
+    /// Where the worker's HTTP side listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits for the end, which `stop` brings about.
+    pub async fn finished(self) -> Result<(), IngestError> {
+        self.worker.await?
+    }
+}
+
+struct Parts<F> {
+    config: IngestConfig,
+    feed: F,
+    producer: Producer<ledger::Entry>,
+    monitor: Arc<Monitor>,
+    ledger: Arc<Ledger>,
+    health: Health,
+    flush_limit: Duration,
+}
+
+impl<F: Feed> Parts<F> {
+    async fn run(self, stop: CancellationToken) -> Result<(), IngestError> {
+        let reachability = tokio::spawn(reachability::watch(
+            self.producer.probe(),
+            self.config.kafka.topic.clone(),
+            &self.health,
+            stop.clone(),
+        ));
+        let (intake, outlet) = queue(QUEUE_BYTES);
+        let forward = forward::Forward::new(&self.config, self.producer, self.ledger.clone(), outlet);
+        let forwarding = tokio::spawn(forward.run(stop.clone(), self.flush_limit));
+        self.feed.run(intake, self.monitor, stop).await;
+        let unacknowledged = forwarding.await?;
+        reachability.await?;
+        if unacknowledged.is_empty() {
+            return Ok(());
+        }
+        self.ledger.log_unacknowledged(&unacknowledged);
+        Err(IngestError::Unacknowledged(unacknowledged.len()))
+    }
+}
+
+fn symbols(names: &[String]) -> Result<Vec<Symbol>, IngestError> {
+    let parse = |name: &String| {
+        name.parse().map_err(|source| IngestError::Symbol {
+            symbol: name.clone(),
+            source,
+        })
+    };
+    let symbols: Vec<Symbol> = names.iter().map(parse).collect::<Result<_, _>>()?;
+    if symbols.is_empty() {
+        Err(IngestError::NoSymbols)
+    } else {
+        Ok(symbols)
+    }
+}
+
+fn status(monitor: &Monitor, ledger: &Ledger, in_flight: &Gauge) -> IngestStatus {
+    IngestStatus {
+        connected: monitor.connected(),
+        connections: monitor.connections(),
+        acknowledged: ledger.acknowledged(),
+        in_flight: u64::try_from(in_flight.get()).unwrap_or_default(),
+        rejected_frames: monitor.rejected_frames(),
+        symbols: ledger.status(),
+    }
+}
+
+async fn end(server: Server) {
+    match server.task.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "http server ended with an error"),
+        Err(error) => tracing::warn!(%error, "http server failed"),
+    }
+}

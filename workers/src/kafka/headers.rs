@@ -1,0 +1,12 @@
+//! Names of the record headers, all with values in text (design: Kafka record).
+
+/// The exchange's name, as in `crds::spec::Exchange::as_str`.
+pub const EXCHANGE: &str = "exchange";
+/// When the producer received the trade, microseconds since 1970, in decimal.
+pub const RECV_US: &str = "recv_us";
+/// Where the producer had the trade from: [`WS`] or `rest`.
+pub const SRC: &str = "src";
+/// [`SRC`] of what a live stream sent.
+pub const WS: &str = "ws";
+/// Of a dead letter: why it could not be read, as a stable CamelCase name.
+pub const REASON: &str = "reason";

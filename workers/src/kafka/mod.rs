@@ -1,0 +1,4 @@
+//! Kafka, on both ends.
+
+pub mod headers;
+pub mod producer;

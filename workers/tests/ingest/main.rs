@@ -1,0 +1,8 @@
+//! The ingest worker between the simulated exchange and librdkafka's mock cluster.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod faults;
+mod kafka;
+mod producer;
+mod stream;
+mod worker;

@@ -1,0 +1,65 @@
+//! The producer on its own: what librdkafka gives up on is not lost, nor out of order.
+
+use std::sync::{Arc, Mutex};
+
+use rdkafka::{
+    message::OwnedHeaders,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
+use rstest::rstest;
+use workers::kafka::producer::{Outgoing, Producer, Receipt, settings};
+
+use crate::kafka::{self, Record, TOPIC};
+
+/// Notes its number when it is acknowledged.
+struct Noted {
+    number: u32,
+    acknowledged: Arc<Mutex<Vec<u32>>>,
+}
+
+impl Receipt for Noted {
+    fn acknowledged(&self) {
+        self.acknowledged.lock().unwrap().push(self.number);
+    }
+}
+
+#[rstest]
+// Given up on by librdkafka; the client lives.
+#[case(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)]
+// Fatal for an idempotent producer: that client never sends again.
+#[case(RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH)]
+// Retried by librdkafka itself.
+#[case(RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS)]
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_delivered_in_order_through_errors(#[case] error: RDKafkaRespErr) {
+    const COUNT: u32 = 500;
+    let kafka = kafka::cluster();
+    kafka.request_errors(RDKafkaApiKey::Produce, &[error; 3]);
+    let acknowledged = Arc::new(Mutex::new(vec![]));
+    let mut producer = Producer::new(settings(&kafka.bootstrap_servers(), "test")).unwrap();
+    for number in 0..COUNT {
+        let receipt = Noted {
+            number,
+            acknowledged: acknowledged.clone(),
+        };
+        producer
+            .send(Outgoing {
+                topic: TOPIC.into(),
+                key: Some("BTCUSDT".into()),
+                value: number.to_string().into(),
+                headers: OwnedHeaders::new(),
+                receipt,
+            })
+            .await;
+    }
+    producer.settle().await;
+    assert!(producer.close().await.is_empty());
+
+    let records = kafka::records(&kafka, TOPIC);
+    let values: Vec<u32> = records
+        .iter()
+        .map(|Record { value, .. }| value.parse().unwrap())
+        .collect();
+    assert_eq!(values, (0..COUNT).collect::<Vec<_>>());
+    assert_eq!(*acknowledged.lock().unwrap(), (0..COUNT).collect::<Vec<_>>());
+}

@@ -1,0 +1,127 @@
+//! A running ingest worker, watched over its own HTTP side.
+
+use std::{io::Read, net::SocketAddr, time::Duration};
+
+use crds::{
+    spec::{Endpoints, Exchange},
+    wire::{IngestConfig, IngestStatus, KafkaEndpoint},
+};
+use exchange_sim::{Sim, SimConfig, SymbolSpec};
+use flate2::read::GzDecoder;
+use tokio_util::sync::CancellationToken;
+use workers::ingest::{Ingest, IngestError, Options};
+
+use crate::kafka::{Cluster, DEAD_LETTERS, TOPIC};
+
+pub const RECORDED_FIRST: u64 = 553_287_559;
+pub const RECORDED_LAST: u64 = 553_289_559;
+
+pub async fn exchange(symbols: impl IntoIterator<Item = SymbolSpec>) -> Sim {
+    Sim::start(SimConfig::new(symbols)).await.unwrap()
+}
+
+/// The recorded trades, read without the simulator's code.
+pub fn recorded() -> Vec<String> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../e2e/exchange-sim/data/BTCUSDT-trades-2021-01-08.jsonl.gz"
+    );
+    let mut text = String::new();
+    GzDecoder::new(std::fs::File::open(path).unwrap())
+        .read_to_string(&mut text)
+        .unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+pub struct Worker {
+    ingest: Ingest,
+    stop: CancellationToken,
+}
+
+impl Worker {
+    pub async fn start(exchange: &Sim, kafka: &Cluster, symbols: &[&str]) -> Self {
+        Self::start_with(exchange, kafka, symbols, Duration::from_secs(20)).await
+    }
+
+    pub async fn start_with(
+        exchange: &Sim,
+        kafka: &Cluster,
+        symbols: &[&str],
+        flush_limit: Duration,
+    ) -> Self {
+        let config = IngestConfig {
+            exchange: Exchange::Binance,
+            endpoints: Endpoints {
+                stream: exchange.stream_url(),
+                rest: exchange.rest_url(),
+            },
+            symbols: symbols.iter().map(|symbol| (*symbol).to_owned()).collect(),
+            kafka: KafkaEndpoint {
+                bootstrap: kafka.bootstrap_servers(),
+                topic: TOPIC.to_owned(),
+                dead_letter_topic: DEAD_LETTERS.to_owned(),
+            },
+        };
+        let options = Options {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            flush_limit,
+        };
+        let stop = CancellationToken::new();
+        let ingest = Ingest::start(config, options, stop.clone()).await.unwrap();
+        Self { ingest, stop }
+    }
+
+    async fn fetch(&self, path: &str) -> (u16, String) {
+        let answer = reqwest::get(format!("http://{}{path}", self.ingest.address()))
+            .await
+            .unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    pub async fn status(&self) -> IngestStatus {
+        serde_json::from_str(&self.fetch("/status").await.1).unwrap()
+    }
+
+    pub async fn metrics(&self) -> String {
+        self.fetch("/metrics").await.1
+    }
+
+    /// Waits until the status fulfils the condition.
+    pub async fn until(&self, what: &str, condition: impl Fn(&IngestStatus) -> bool) -> IngestStatus {
+        let wait = async {
+            loop {
+                let status = self.status().await;
+                if condition(&status) {
+                    return status;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        match tokio::time::timeout(Duration::from_secs(60), wait).await {
+            Ok(status) => status,
+            Err(_) => panic!("in vain: {what}; {:?}", self.status().await),
+        }
+    }
+
+    /// Waits until `/readyz` names this reason; with none, until it answers 200.
+    pub async fn until_readyz(&self, reason: &str) {
+        let wait = async {
+            loop {
+                let (code, body) = self.fetch("/readyz").await;
+                if (code == 200) == reason.is_empty() && body.contains(reason) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(Duration::from_secs(60), wait).await.is_err() {
+            panic!("in vain: {reason}; {:?}", self.fetch("/readyz").await);
+        }
+    }
+
+    /// Does what SIGTERM does, and waits for the end.
+    pub async fn stop(self) -> Result<(), IngestError> {
+        self.stop.cancel();
+        self.ingest.finished().await
+    }
+}
