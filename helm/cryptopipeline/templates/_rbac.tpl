@@ -1,33 +1,38 @@
 {{/* What the operator does in the namespaces of its pipelines. Each rule says what for; nothing is a wildcard. */}}
 {{- define "cryptopipeline.pipelineRules" -}}
-# The pipelines, and their status by server-side apply. The spec is never written.
+# The pipelines. Patched is only metadata.finalizers, under deletionPolicy Delete; the spec is never written.
 - apiGroups: [cryptopipeline.dev]
   resources: [cryptopipelines]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, patch]
 - apiGroups: [cryptopipeline.dev]
   resources: [cryptopipelines/status]
-  verbs: [get, patch]
-# What a pipeline is made of: applied, watched, and deleted when the spec no longer asks for it.
+  verbs: [patch]
+# Owner references on what a pipeline is made of, where the cluster asks for it (OwnerReferencesPermissionEnforcement).
+- apiGroups: [cryptopipeline.dev]
+  resources: [cryptopipelines/finalizers]
+  verbs: [update]
+# What a pipeline is made of: applied, and deleted when the spec no longer asks for it.
 - apiGroups: [apps]
-  resources: [statefulsets, deployments]
-  verbs: [get, list, watch, create, patch, delete]
+  resources: [deployments, statefulsets]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [batch]
   resources: [jobs]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [configmaps, serviceaccounts, services]
+  verbs: [list, create, patch, delete]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [get, list, watch, create, patch, delete]
-- apiGroups: [""]
-  resources: [services, configmaps, serviceaccounts]
-  verbs: [get, list, watch, create, patch, delete]
-# Volumes: read for adoption, annotated with the cluster they belong to, grown, and deleted under deletionPolicy Delete.
+  verbs: [list, create, patch, delete]
+# Volumes: the NameNode's is created before its format; all are read for adoption, annotated with the cluster that they
+# belong to, grown, and deleted under deletionPolicy Delete.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
-  verbs: [get, list, watch, patch, delete]
+  verbs: [list, create, patch, delete]
 # Members: read to see what waits, deleted one at a time for a rolling restart.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, delete]
+  verbs: [list, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
@@ -38,5 +43,9 @@
 # Zones of a placement, and whether any node satisfies it.
 - apiGroups: [""]
   resources: [nodes]
-  verbs: [get, list, watch]
+  verbs: [list]
+# Whether a volume can grow.
+- apiGroups: [storage.k8s.io]
+  resources: [storageclasses]
+  verbs: [get]
 {{- end -}}
