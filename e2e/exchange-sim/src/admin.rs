@@ -25,6 +25,7 @@ pub fn routes() -> Router<Arc<Exchange>> {
         .route("/sim/ledger", get(ledger))
         .route("/sim/symbols", post(add_symbol))
         .route("/sim/symbols/{name}/start", post(start))
+        .route("/sim/symbols/{name}/stop", post(stop))
         .route("/sim/inject", post(inject))
         .route("/sim/cut", post(cut))
 }
@@ -45,6 +46,13 @@ async fn start(
     Path(name): Path<String>,
 ) -> Result<StatusCode, ExchangeError> {
     exchange.start(&name).map(|()| StatusCode::NO_CONTENT)
+}
+
+async fn stop(
+    State(exchange): State<Arc<Exchange>>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, ExchangeError> {
+    exchange.stop(&name).map(|()| StatusCode::NO_CONTENT)
 }
 
 #[derive(Deserialize)]

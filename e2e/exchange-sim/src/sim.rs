@@ -114,6 +114,11 @@ impl Sim {
         self.exchange.start(name)
     }
 
+    /// Ends the series of a symbol with the trades issued so far.
+    pub fn stop_symbol(&self, name: &str) -> Result<(), ExchangeError> {
+        self.exchange.stop(name)
+    }
+
     /// Sends `text` as one frame, as it is, to all connections of a symbol and returns their number.
     pub fn inject(&self, symbol: &str, text: &str) -> Result<usize, ExchangeError> {
         self.exchange.inject(symbol, text)

@@ -49,6 +49,22 @@ async fn exactly_what_nobody_received_is_unheard() {
 }
 
 #[tokio::test]
+async fn a_stopped_series_ends_with_the_trade_issued_last() {
+    let sim = sim([SymbolSpec::new("BTCUSDT").repeat(1000)]).await;
+    let mut client = Client::connect(&sim, "/ws/btcusdt@trade").await;
+    client.texts(10).await;
+    sim.stop_symbol("BTCUSDT").unwrap();
+    let ledger = page(&sim, "BTCUSDT");
+    assert!(ledger.finished);
+    let rest = client.leave().await;
+    assert_eq!(page(&sim, "BTCUSDT").issued, ledger.issued);
+    assert_eq!(
+        ids(&rest).last().copied().or(Some(ledger.first_id.unwrap() + 9)),
+        ledger.last_id
+    );
+}
+
+#[tokio::test]
 async fn what_one_of_two_connections_received_is_heard() {
     let sim = sim([fast("BTCUSDT").start(Start::Command)]).await;
     let mut stays = Client::connect(&sim, "/ws/btcusdt@trade").await;

@@ -123,6 +123,11 @@ impl Exchange {
         self.listed(name).map(|symbol| symbol.start())
     }
 
+    /// Ends the series of a symbol with the trades issued so far.
+    pub fn stop(&self, name: &str) -> Result<(), ExchangeError> {
+        self.listed(name).map(|symbol| symbol.stop())
+    }
+
     /// Sends `text` to all connections of a symbol and returns their number.
     pub fn inject(&self, name: &str, text: &str) -> Result<usize, ExchangeError> {
         self.listed(name).map(|symbol| symbol.inject(text))

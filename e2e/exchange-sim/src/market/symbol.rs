@@ -29,6 +29,8 @@ pub struct Symbol {
 struct State {
     /// Index of the next trade to issue.
     next: u64,
+    /// Index behind the last trade to issue.
+    end: u64,
     /// Ids written to at least one connection.
     written: IdSet,
     subscribers: BTreeMap<ConnectionId, Subscriber>,
@@ -46,6 +48,7 @@ impl Symbol {
     pub fn new(spec: SymbolSpec, series: Series) -> Self {
         let state = State {
             next: spec.start_at,
+            end: series.len(),
             written: IdSet::default(),
             subscribers: BTreeMap::new(),
         };
@@ -79,6 +82,12 @@ impl Symbol {
     /// Lets its clock start; without effect when it runs.
     pub fn start(&self) {
         self.start.notify_one();
+    }
+
+    /// Ends its series with the trades issued so far.
+    pub fn stop(&self) {
+        let mut state = lock(&self.state);
+        state.end = state.next;
     }
 
     /// Waits for [`start`](Self::start). For the clock only: one caller is woken.
@@ -115,14 +124,19 @@ impl Symbol {
 
     /// Index of the next trade to issue, `None` at the end of the series.
     pub fn next(&self) -> Option<u64> {
-        Some(lock(&self.state).next).filter(|next| *next < self.series.len())
+        let state = lock(&self.state);
+        (state.next < state.end).then_some(state.next)
     }
 
-    /// Issues the next trade. A paced symbol waits for nobody, an unpaced one for its slowest reader.
+    /// Issues the next trade, unless the series has been ended meanwhile. A paced symbol waits for nobody, an unpaced one for
+    /// its slowest reader.
     pub async fn issue(self: &Arc<Self>) {
         let (index, outlets) = {
             let mut state = lock(&self.state);
             let index = state.next;
+            if index == state.end {
+                return;
+            }
             state.next += 1;
             (
                 index,
@@ -175,7 +189,7 @@ impl Symbol {
             first_id: (next > first).then(|| self.series.id(first)),
             last_id: (next > first).then(|| self.series.id(next - 1)),
             issued: next - first,
-            finished: next == self.series.len(),
+            finished: next == state.end,
             unheard: state
                 .written
                 .missing(self.series.id(first), self.series.id(settled)),
