@@ -1,5 +1,5 @@
 # Every target is one line that a person could type.
-.PHONY: cluster cluster-down images test test-unit crds fmt
+.PHONY: cluster cluster-down images demo test test-unit e2e crds fmt
 
 cluster: ## a kind cluster with two sites, created or repaired
 	e2e/cluster/up.sh
@@ -10,11 +10,17 @@ cluster-down: ## delete it; images and built programs stay
 images: ## engine and Rust images, loaded into the cluster where it is up
 	e2e/cluster/images.sh
 
+demo: ## everything from nothing, one pipeline, real trades and the proof that each arrived exactly once
+	e2e/demo.sh
+
 test: ## everything, with a cluster that is brought up where it is missing
 	hack/test.sh
 
 test-unit: ## the quick part, which needs no cluster
 	hack/test-unit.sh
+
+e2e: ## the end-to-end tests alone
+	e2e/run.sh
 
 crds: ## write the files that are generated from the API types
 	hack/generate.sh

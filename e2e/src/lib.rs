@@ -1,1 +1,22 @@
-//! Placeholder.
+//! What the demo and the end-to-end tests share: a client of the test cluster, the pipeline under test, the simulated
+//! exchange beside it, and the proof that every trade arrived exactly once. Needs a running cluster; see `run.sh`.
+
+pub mod audit;
+pub mod chaos;
+pub mod cluster;
+pub mod diagnostics;
+pub mod job;
+pub mod operator;
+pub mod pipeline;
+pub mod progress;
+pub mod proof;
+pub mod readers;
+pub mod readiness;
+pub mod recording;
+pub mod sim;
+pub mod stream;
+pub mod testbed;
+pub mod workers;
+
+/// Where the demo's pipeline lives.
+pub const DEMO_NAMESPACE: &str = "cryptopipeline-demo";

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# From a bare machine to the proof: cluster, images, operator, one pipeline, real trades, and the count of them in each place.
+set -euo pipefail
+source "$(dirname "$0")/cluster/lib.sh"
+
+"$cluster_dir/up.sh"
+"$cluster_dir/images.sh"
+"$repo_dir/e2e/install.sh"
+"$(cargo metadata --manifest-path "$repo_dir/Cargo.toml" --format-version 1 --no-deps --locked | jq -r .target_directory)/release/demo"
+done_step "demo" "$SECONDS"

@@ -1,0 +1,193 @@
+"""Reads what the pipeline wrote, with clients that share no code with it, and prints one JSON value or text per line.
+
+    read.py topic SYMBOL            record values of the topic, as they are, in the order of trade ids
+    read.py table SYMBOL            rows of the Cassandra table `trades`
+    read.py files SYMBOL            rows of the Parquet files, read by DuckDB with the folders as partition columns
+    read.py dead-letters            records of the dead-letter topic
+    read.py produce KEY VALUE       writes one record to the topic
+    read.py broker-config NAME      the value of a setting at each broker
+
+Where things are is read from the auditor's configuration.
+"""
+
+import datetime
+import decimal
+import json
+import os
+import sys
+import urllib.parse
+import urllib.request
+
+import yaml
+
+CONFIG = "/etc/cryptopipeline/config.yaml"
+EIGHT_PLACES = decimal.Decimal("0.00000001")
+
+
+def trade(trade_id, price, quantity, time_us, event_time_us, buyer_is_maker):
+    """The form in which the test compares trades of every store. Refuses what the exchange cannot have sent."""
+    for number in (price, quantity):
+        if number != number.quantize(EIGHT_PLACES):
+            raise ValueError(f"{number} has more than eight decimals")
+    for time in (time_us, event_time_us):
+        if time % 1000:
+            raise ValueError(f"{time} is no whole millisecond")
+    return json.dumps({
+        "t": trade_id,
+        "p": f"{price:.8f}",
+        "q": f"{quantity:.8f}",
+        "T": time_us // 1000,
+        "E": event_time_us // 1000,
+        "m": buyer_is_maker,
+    })
+
+
+def records(config, topic):
+    """Every record of a topic, partition by partition."""
+    from kafka import KafkaConsumer, TopicPartition
+
+    consumer = KafkaConsumer(bootstrap_servers=config["kafka"]["bootstrap"].split(","), enable_auto_commit=False)
+    partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
+    consumer.assign(partitions)
+    consumer.seek_to_beginning()
+    ends = consumer.end_offsets(partitions)
+    while any(consumer.position(partition) < ends[partition] for partition in partitions):
+        for batch in consumer.poll(timeout_ms=1000).values():
+            yield from batch
+    consumer.close()
+
+
+def topic(config, symbol):
+    found = [r for r in records(config, config["kafka"]["topic"]) if r.key == symbol.encode()]
+    for record in sorted(found, key=lambda record: json.loads(record.value)["t"]):
+        yield record.value.decode()
+
+
+def table(config, symbol):
+    from cassandra.cluster import Cluster
+
+    contacts = [contact.rsplit(":", 1) for contact in config["cassandra"]["contactPoints"]]
+    cluster = Cluster([host for host, _ in contacts], port=int(contacts[0][1]))
+    session = cluster.connect(config["cassandra"]["keyspace"])
+    session.default_fetch_size = 500
+    query = (
+        "SELECT trade_id, price, quantity, trade_time, event_time, buyer_is_maker FROM trades"
+        " WHERE exchange = 'binance' AND symbol = %s AND bucket = %s"
+    )
+    buckets = session.execute("SELECT DISTINCT exchange, symbol, bucket FROM trades")
+    rows = [
+        row
+        for bucket in buckets
+        if bucket.symbol == symbol
+        for row in session.execute(query, (symbol, bucket.bucket))
+    ]
+    for row in sorted(rows, key=lambda row: row.trade_id):
+        yield trade(
+            row.trade_id, row.price, row.quantity, micros(row.trade_time), micros(row.event_time), row.buyer_is_maker
+        )
+    cluster.shutdown()
+
+
+def micros(time):
+    since = time.replace(tzinfo=datetime.timezone.utc) - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+    return since // datetime.timedelta(microseconds=1)
+
+
+def files(config, symbol):
+    import duckdb
+
+    download(config["hdfs"], "/tmp/archive")
+    database = duckdb.connect()
+    database.execute("SET TimeZone = 'UTC'")
+    types = database.execute(
+        "SELECT DISTINCT typeof(price), typeof(quantity) FROM read_parquet('/tmp/archive/*/*/*.parquet')"
+    ).fetchall()
+    if types != [("DECIMAL(18,8)", "DECIMAL(20,8)")]:
+        raise ValueError(f"prices and quantities are of types {types}")
+    misplaced = database.execute(
+        "SELECT count(*) FROM read_parquet('/tmp/archive/*/*/*.parquet', hive_partitioning = true)"
+        " WHERE CAST(dt AS VARCHAR) <> strftime(trade_time, '%Y-%m-%d')"
+        " OR CAST(hour AS INTEGER) <> CAST(strftime(trade_time, '%H') AS INTEGER)"
+    ).fetchone()
+    if misplaced != (0,):
+        raise ValueError(f"{misplaced[0]} rows lie in the folder of another hour")
+    rows = database.execute(
+        "SELECT trade_id, price, quantity, epoch_us(trade_time), epoch_us(event_time), buyer_is_maker"
+        " FROM read_parquet('/tmp/archive/*/*/*.parquet', hive_partitioning = true)"
+        " WHERE symbol = ? ORDER BY trade_id",
+        [symbol],
+    ).fetchall()
+    for row in rows:
+        yield trade(*row)
+
+
+def download(hdfs, target):
+    """Copies the archive's partition folders over WebHDFS."""
+    host = next(iter(hdfs["nameNodes"].values())).rsplit(":", 1)[0]
+
+    def open_path(path, operation):
+        query = urllib.parse.urlencode({"op": operation, "user.name": hdfs["user"]})
+        return urllib.request.urlopen(f"http://{host}:9870/webhdfs/v1{urllib.parse.quote(path)}?{query}", timeout=30)
+
+    def copy(path, local):
+        with open_path(path, "LISTSTATUS") as answer:
+            entries = json.load(answer)["FileStatuses"]["FileStatus"]
+        for entry in entries:
+            name = entry["pathSuffix"]
+            if entry["type"] == "DIRECTORY" and "=" in name:
+                copy(f"{path}/{name}", f"{local}/{name}")
+            elif name.endswith(".parquet"):
+                os.makedirs(local, exist_ok=True)
+                with open_path(f"{path}/{name}", "OPEN") as data, open(f"{local}/{name}", "wb") as file:
+                    file.write(data.read())
+
+    copy(hdfs["archivePath"], target)
+
+
+def dead_letters(config):
+    for record in records(config, config["kafka"]["deadLetterTopic"]):
+        headers = {key: value.decode(errors="replace") for key, value in record.headers}
+        yield json.dumps({"value": record.value.decode(errors="replace"), "headers": headers})
+
+
+def produce(config, key, value):
+    from kafka import KafkaProducer
+
+    producer = KafkaProducer(bootstrap_servers=config["kafka"]["bootstrap"].split(","), acks="all")
+    written = producer.send(config["kafka"]["topic"], key=key.encode(), value=value.encode()).get(timeout=30)
+    producer.close()
+    yield json.dumps({"partition": written.partition, "offset": written.offset})
+
+
+def broker_config(config, name):
+    from kafka import KafkaAdminClient
+    from kafka.admin import ConfigResource, ConfigResourceType
+
+    admin = KafkaAdminClient(bootstrap_servers=config["kafka"]["bootstrap"].split(","))
+    for broker in admin.describe_cluster()["brokers"]:
+        resource = ConfigResource(ConfigResourceType.BROKER, str(broker["node_id"]))
+        for answer in admin.describe_configs([resource]):
+            for _error, _message, _type, _broker, entries in answer.resources:
+                yield from (entry[1] for entry in entries if entry[0] == name)
+    admin.close()
+
+
+COMMANDS = {
+    "topic": topic,
+    "table": table,
+    "files": files,
+    "dead-letters": dead_letters,
+    "produce": produce,
+    "broker-config": broker_config,
+}
+
+
+def main():
+    with open(CONFIG, encoding="utf-8") as file:
+        config = yaml.safe_load(file)
+    for line in COMMANDS[sys.argv[1]](config, *sys.argv[2:]):
+        print(line)
+
+
+if __name__ == "__main__":
+    main()

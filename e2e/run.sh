@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Runs the end-to-end tests on a kind cluster, which is brought up where it is missing. Arguments go to the tests: words that
+# their names contain, --fail-fast. What the tests made is removed afterwards; after a failure out/e2e tells what happened.
+set -euo pipefail
+source "$(dirname "$0")/cluster/lib.sh"
+
+clean_up() {
+  kubectl delete namespace --ignore-not-found --wait=false \
+    cryptopipeline-e2e cryptopipeline-e2e-nowhere cryptopipeline-e2e-wrong
+}
+
+keep=false
+[[ " $* " != *" --fail-fast "* ]] || keep=true
+
+"$cluster_dir/up.sh"
+"$cluster_dir/images.sh"
+"$repo_dir/e2e/readers/build.sh"
+"$repo_dir/e2e/install.sh"
+$keep || trap clean_up EXIT
+cd "$repo_dir"
+CRYPTOPIPELINE_E2E=1 cargo test --workspace --locked --test e2e -- "$@"
+done_step "end-to-end tests" "$SECONDS"

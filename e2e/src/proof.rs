@@ -1,0 +1,210 @@
+//! Whether what the auditor found is what the exchange issued. Pure: compares a report with a ledger.
+
+use anyhow::{Context, Result, ensure};
+use crds::wire::{AuditReport, IdRange, PlaceAudit, SymbolAudit};
+use exchange_sim::{Ledger, SymbolLedger};
+
+/// Every trade that the exchange issued of these symbols is in each place exactly once. Returns their number.
+pub fn complete(report: &AuditReport, ledger: &Ledger, symbols: &[String]) -> Result<u64> {
+    let mut trades = 0;
+    for symbol in symbols {
+        let (found, issued) = pages(report, ledger, symbol)?;
+        let all = issued_range(issued).with_context(|| format!("{symbol} has not traded"))?;
+        ensure!(
+            all.count() == issued.issued,
+            "{symbol}: the exchange left ids out"
+        );
+        for (place, audit) in places(found) {
+            no_copies(symbol, place, audit)?;
+            ensure!(
+                audit.ids == [all],
+                "{symbol}: {place} holds {:?} of {all:?}; missing are {:?}",
+                audit.ids,
+                audit.missing
+            );
+            ensure!(
+                audit.trades == issued.issued,
+                "{symbol}: {place} counts {} of {} trades",
+                audit.trades,
+                issued.issued
+            );
+        }
+        trades += issued.issued;
+    }
+    Ok(trades)
+}
+
+/// While nobody listened to the exchange, trades were lost: one stretch of ids per symbol, the same in each place, with every
+/// id in it that was sent to nobody, and nothing but it. Returns the number of lost trades.
+pub fn lost_while_away(report: &AuditReport, ledger: &Ledger, symbols: &[String]) -> Result<u64> {
+    let mut lost = 0;
+    for symbol in symbols {
+        let (found, issued) = pages(report, ledger, symbol)?;
+        let missing = &found.kafka.missing;
+        let [stretch] = missing[..] else {
+            anyhow::bail!("{symbol}: one missing stretch of ids is expected, Kafka lacks {missing:?}");
+        };
+        for (place, audit) in places(found) {
+            no_copies(symbol, place, audit)?;
+            ensure!(
+                audit.missing == [stretch],
+                "{symbol}: Kafka lacks {stretch:?}, {place} lacks {:?}",
+                audit.missing
+            );
+            ensure!(
+                audit.trades + stretch.count() == issued.issued,
+                "{symbol}: {} issued, but {place} has {} and lacks {}",
+                issued.issued,
+                audit.trades,
+                stretch.count()
+            );
+        }
+        ensure!(
+            !issued.unheard.is_empty(),
+            "{symbol}: the exchange was heard all the time"
+        );
+        for unheard in &issued.unheard {
+            ensure!(
+                stretch.0 <= unheard.0 && unheard.1 <= stretch.1,
+                "{symbol}: {unheard:?} was sent to nobody, yet only {stretch:?} is missing"
+            );
+        }
+        lost += stretch.count();
+    }
+    Ok(lost)
+}
+
+/// Every trade is where it was, in each place as before.
+pub fn unchanged(before: &AuditReport, after: &AuditReport) -> Result<()> {
+    for (symbol, was) in &before.symbols {
+        let is = after.symbols.get(symbol);
+        ensure!(is == Some(was), "{symbol} was {was:?} and is {is:?}");
+    }
+    Ok(())
+}
+
+fn pages<'a>(
+    report: &'a AuditReport,
+    ledger: &'a Ledger,
+    symbol: &str,
+) -> Result<(&'a SymbolAudit, &'a SymbolLedger)> {
+    let found = report
+        .symbols
+        .get(symbol)
+        .with_context(|| format!("the auditor found no {symbol}"))?;
+    let issued = ledger
+        .symbols
+        .get(symbol)
+        .with_context(|| format!("the exchange lists no {symbol}"))?;
+    Ok((found, issued))
+}
+
+fn issued_range(issued: &SymbolLedger) -> Option<IdRange> {
+    Some(IdRange(issued.first_id?, issued.last_id?))
+}
+
+fn places(audit: &SymbolAudit) -> [(&'static str, &PlaceAudit); 3] {
+    [
+        ("Kafka", &audit.kafka),
+        ("Cassandra", &audit.cassandra),
+        ("the archive", &audit.archive),
+    ]
+}
+
+fn no_copies(symbol: &str, place: &str, audit: &PlaceAudit) -> Result<()> {
+    ensure!(
+        audit.duplicates.is_empty(),
+        "{symbol}: {place} holds {:?} more than once",
+        audit.duplicates
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, VecDeque};
+
+    use super::*;
+
+    fn place(ids: &[(u64, u64)], missing: &[(u64, u64)]) -> PlaceAudit {
+        let ranges = |pairs: &[(u64, u64)]| pairs.iter().map(|p| IdRange(p.0, p.1)).collect::<Vec<_>>();
+        PlaceAudit {
+            trades: ranges(ids).iter().map(|range| range.count()).sum(),
+            ids: ranges(ids),
+            missing: ranges(missing),
+            duplicates: vec![],
+        }
+    }
+
+    fn report(place: &PlaceAudit) -> AuditReport {
+        let audit = SymbolAudit {
+            first_id: Some(1),
+            last_id: Some(10),
+            kafka: place.clone(),
+            cassandra: place.clone(),
+            archive: place.clone(),
+        };
+        AuditReport {
+            complete: true,
+            symbols: BTreeMap::from([("BTCUSDT".to_owned(), audit)]),
+        }
+    }
+
+    fn ledger(unheard: Vec<exchange_sim::IdRange>) -> Ledger {
+        let page = SymbolLedger {
+            first_id: Some(1),
+            last_id: Some(10),
+            issued: 10,
+            finished: true,
+            unheard,
+            connections: 1,
+        };
+        Ledger {
+            symbols: BTreeMap::from([("BTCUSDT".to_owned(), page)]),
+            connections: 1,
+            connections_opened: 1,
+            violations: BTreeMap::new(),
+            recent_violations: VecDeque::new(),
+        }
+    }
+
+    fn btc() -> Vec<String> {
+        vec!["BTCUSDT".to_owned()]
+    }
+
+    #[test]
+    fn all_issued_ids_once_in_each_place_is_complete() {
+        let found = report(&place(&[(1, 10)], &[]));
+        assert_eq!(complete(&found, &ledger(vec![]), &btc()).unwrap(), 10);
+    }
+
+    #[test]
+    fn a_tail_that_is_missing_everywhere_is_not_complete() {
+        let found = report(&place(&[(1, 9)], &[]));
+        complete(&found, &ledger(vec![]), &btc()).unwrap_err();
+    }
+
+    #[test]
+    fn a_copy_in_one_place_is_not_complete() {
+        let mut found = report(&place(&[(1, 10)], &[]));
+        found.symbols.get_mut("BTCUSDT").unwrap().archive.duplicates = vec![IdRange(4, 4)];
+        complete(&found, &ledger(vec![]), &btc()).unwrap_err();
+    }
+
+    #[test]
+    fn a_loss_is_one_stretch_around_what_nobody_heard() {
+        let found = report(&place(&[(1, 3), (8, 10)], &[(4, 7)]));
+        let unheard = |from, to| ledger(vec![exchange_sim::IdRange(from, to)]);
+        assert_eq!(lost_while_away(&found, &unheard(5, 7), &btc()).unwrap(), 4);
+        lost_while_away(&found, &unheard(5, 8), &btc()).unwrap_err();
+        lost_while_away(&found, &ledger(vec![]), &btc()).unwrap_err();
+    }
+
+    #[test]
+    fn a_loss_that_differs_between_places_is_an_error() {
+        let mut found = report(&place(&[(1, 3), (8, 10)], &[(4, 7)]));
+        found.symbols.get_mut("BTCUSDT").unwrap().cassandra = place(&[(1, 3), (9, 10)], &[(4, 8)]);
+        let unheard = ledger(vec![exchange_sim::IdRange(5, 7)]);
+        lost_while_away(&found, &unheard, &btc()).unwrap_err();
+    }
+}

@@ -1,0 +1,93 @@
+//! Streams of trades that a test orders for itself: new symbols at the exchange, added to the pipeline while it runs, open
+//! until the test ends them, and proven afterwards.
+
+use anyhow::Result;
+use crds::wire::AuditReport;
+use exchange_sim::Ledger;
+
+use crate::{
+    audit,
+    pipeline::Pipeline,
+    progress::note,
+    proof,
+    sim::{NewSymbol, Sim},
+};
+
+/// Trades of a symbol that must have been issued before a test begins its work.
+const WARM_UP: u64 = 50;
+
+/// Some symbols of one test.
+pub struct Stream {
+    pipeline: Pipeline,
+    sim: Sim,
+    /// Upper case.
+    pub symbols: Vec<String>,
+}
+
+impl Stream {
+    /// Lists symbols that begin with `prefix` and were never used before, adds them to the pipeline's spec, and waits until
+    /// they trade. They would go on for hours.
+    pub async fn open(pipeline: &Pipeline, sim: &Sim, prefix: &str) -> Result<Self> {
+        let listed = sim.ledger().await?.symbols;
+        let symbols: Vec<_> = (1..)
+            .map(|number| format!("{prefix}{number}USDT"))
+            .filter(|name| !listed.contains_key(name))
+            .take(2)
+            .collect();
+        for (name, id_base) in symbols.iter().zip([1_000_001, 7_000_000_001]) {
+            sim.list(&NewSymbol {
+                name: name.clone(),
+                id_base,
+                repeat: 1_000,
+                speed: 1.0,
+            })
+            .await?;
+        }
+        pipeline.add_symbols(&symbols).await?;
+        sim.wait_issued(&symbols, WARM_UP).await?;
+        Ok(Self {
+            pipeline: pipeline.clone(),
+            sim: sim.clone(),
+            symbols,
+        })
+    }
+
+    /// Lets the exchange issue so many further trades of each symbol.
+    pub async fn flow(&self, trades: u64) -> Result<()> {
+        let mut issued = u64::MAX;
+        for symbol in &self.symbols {
+            issued = issued.min(self.sim.symbol(symbol).await?.issued);
+        }
+        self.sim.wait_issued(&self.symbols, issued + trades).await
+    }
+
+    /// Ends the streams and proves that every trade issued is in Kafka, in Cassandra and in the archive exactly once.
+    pub async fn end_complete(self) -> Result<()> {
+        let ledger = self.end().await?;
+        let judge = |report: &AuditReport| proof::complete(report, &ledger, &self.symbols);
+        let trades = audit::prove(&self.pipeline, &self.symbols, judge).await?;
+        let symbols = self.symbols.join(", ");
+        note(format_args!(
+            "{trades} trades of {symbols}: in all three places exactly once"
+        ));
+        Ok(())
+    }
+
+    /// Ends the streams and proves that what the exchange sent while nobody listened, and only that, is missing everywhere.
+    pub async fn end_with_one_loss(self) -> Result<()> {
+        let ledger = self.end().await?;
+        let judge = |report: &AuditReport| proof::lost_while_away(report, &ledger, &self.symbols);
+        let lost = audit::prove(&self.pipeline, &self.symbols, judge).await?;
+        note(format_args!(
+            "{lost} trades lost while ingest was away, the same in all three places"
+        ));
+        Ok(())
+    }
+
+    async fn end(&self) -> Result<Ledger> {
+        for symbol in &self.symbols {
+            self.sim.stop(symbol).await?;
+        }
+        self.sim.wait_finished(&self.symbols).await
+    }
+}

@@ -1,0 +1,113 @@
+//! What no worker can read: it is counted or kept aside, and the trades behind it arrive.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::{
+    progress::{Look, note, until},
+    readers::read,
+    stream::Stream,
+    testbed::Testbed,
+    workers,
+};
+use serde::Deserialize;
+
+/// Frames that the exchange might send on a bad day: no JSON, half of it, an event that nobody knows.
+const FRAMES: [&str; 3] = [
+    "\u{fffd} no JSON",
+    r#"{"e":"trade","t":1"#,
+    r#"{"e":"novelty","E":1,"s":"BTCUSDT"}"#,
+];
+/// Records that somebody else wrote to the topic: no JSON, a trade without a price, a price that is no number.
+const RECORDS: [&str; 3] = [
+    "no JSON",
+    r#"{"e":"trade","E":1610064000278,"s":"BTCUSDT","t":1}"#,
+    r#"{"e":"trade","E":1,"s":"BTCUSDT","t":1,"p":"dear","q":"1","T":1,"m":true,"M":true}"#,
+];
+
+#[derive(Deserialize)]
+struct Written {
+    partition: i32,
+    offset: i64,
+}
+
+/// Broken frames and events are counted by ingest; broken records reach the dead-letter topic with their origin and the reason.
+pub async fn nothing_stops_and_nothing_is_hidden(bed: &Testbed) -> Result<()> {
+    let stream = Stream::open(&bed.pipeline, &bed.sim, "BROKEN").await?;
+    let key = stream.symbols[0].as_str();
+
+    let before = rejected_frames(bed).await?;
+    for frame in FRAMES {
+        bed.sim.inject(key, frame).await?;
+    }
+    until("broken frames counted", Duration::from_mins(1), async || {
+        let rejected = rejected_frames(bed).await? - before;
+        Ok(Look::when(rejected >= 3, (), format!("{rejected} of 3")))
+    })
+    .await?;
+
+    let mut written = Vec::new();
+    for record in RECORDS {
+        let lines = read(&bed.pipeline, &["produce", key, record]).await?;
+        written.push(serde_json::from_str::<Written>(
+            lines.first().context("no answer")?,
+        )?);
+    }
+    stream.flow(200).await?;
+    let letters = wait_dead_letters(bed).await?;
+    for (record, Written { partition, offset }) in RECORDS.iter().zip(&written) {
+        let origin = |letter: &DeadLetter| {
+            letter.value == *record
+                && letter.has_value(&partition.to_string())
+                && letter.has_value(&offset.to_string())
+        };
+        let found = letters.iter().filter(|letter| origin(letter)).count();
+        ensure!(
+            found == 1,
+            "{found} dead letters for `{record}` of {partition}/{offset}; all are {letters:?}"
+        );
+    }
+    note(format_args!(
+        "{} dead letters, each with its origin",
+        RECORDS.len()
+    ));
+    stream.end_complete().await
+}
+
+async fn rejected_frames(bed: &Testbed) -> Result<u64> {
+    let statuses = workers::ingests(&bed.pipeline).await?;
+    Ok(statuses.iter().map(|status| status.rejected_frames).sum())
+}
+
+#[derive(Debug, Deserialize)]
+struct DeadLetter {
+    value: String,
+    headers: std::collections::BTreeMap<String, String>,
+}
+
+impl DeadLetter {
+    fn has_value(&self, value: &str) -> bool {
+        self.headers.values().any(|header| header == value)
+    }
+}
+
+/// Waits until every broken record has arrived. Two lanes read the topic; the letters are written once.
+async fn wait_dead_letters(bed: &Testbed) -> Result<Vec<DeadLetter>> {
+    until("dead letters", Duration::from_mins(2), async || {
+        let lines = read(&bed.pipeline, &["dead-letters"]).await?;
+        let letters: Vec<DeadLetter> = lines
+            .iter()
+            .map(|line| serde_json::from_str(line))
+            .collect::<Result<_, _>>()?;
+        let arrived = RECORDS
+            .iter()
+            .filter(|record| letters.iter().any(|letter| letter.value == **record));
+        let arrived = arrived.count();
+        Ok(Look::when(
+            arrived == RECORDS.len(),
+            letters,
+            format!("{arrived} of {}", RECORDS.len()),
+        ))
+    })
+    .await
+}

@@ -1,0 +1,150 @@
+//! The end-to-end tests: one cluster, one pipeline, one test after the other, the cheap and telling ones first. Each test makes
+//! the shared pipeline where it is missing, so each can be run alone.
+//!
+//! `e2e/run.sh` runs them all; with the cluster, images and chart in place `CRYPTOPIPELINE_E2E=1 cargo test --workspace --test e2e -- NAME…`
+//! runs those whose name contains one of the words. `--fail-fast` stops at a failure and leaves everything as it is.
+
+mod broken_input;
+mod convergence;
+mod deletion;
+mod ingest_loss;
+mod kills;
+mod life;
+mod manifests;
+mod outages;
+mod placement;
+mod plain;
+mod readers;
+mod scaling;
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+use e2e::{
+    cluster::Cluster,
+    diagnostics, operator,
+    testbed::{self, Testbed},
+};
+use futures::future::{FutureExt, LocalBoxFuture};
+use jiff::Timestamp;
+
+/// No test may take longer.
+const LIMIT: Duration = Duration::from_mins(15);
+
+/// A test and what it proves.
+struct Case {
+    name: &'static str,
+    run: fn(Cluster) -> LocalBoxFuture<'static, Result<()>>,
+}
+
+/// `case!(module::function)` is the test of that name.
+macro_rules! case {
+    ($module:ident :: $function:ident) => {
+        Case {
+            name: concat!(stringify!($module), "::", stringify!($function)),
+            run: |cluster| {
+                async move { $module::$function(&Testbed::ready(&cluster).await?).await }.boxed_local()
+            },
+        }
+    };
+}
+
+const CASES: [Case; 17] = [
+    case!(plain::every_trade_is_in_all_three_places_once),
+    case!(placement::every_pod_runs_on_its_site),
+    case!(placement::a_site_without_nodes_is_named),
+    case!(manifests::the_api_server_refuses_wrong_manifests),
+    case!(manifests::conditions_name_what_the_api_server_cannot_see),
+    case!(readers::the_topic_holds_the_recorded_bytes),
+    case!(readers::the_table_holds_the_recorded_fields),
+    case!(readers::the_files_hold_the_recorded_fields),
+    case!(broken_input::nothing_stops_and_nothing_is_hidden),
+    case!(scaling::processors_come_and_go_during_the_stream),
+    case!(life::a_changed_config_reaches_the_running_system),
+    case!(kills::one_pod_of_every_kind_is_killed_during_the_stream),
+    case!(ingest_loss::what_ingest_missed_is_named_exactly),
+    case!(outages::the_archive_goes_on_without_cassandra),
+    case!(outages::the_table_goes_on_without_hdfs),
+    case!(convergence::a_converged_pipeline_causes_no_write),
+    case!(deletion::volumes_stay_and_are_adopted),
+];
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    if std::env::var_os("CRYPTOPIPELINE_E2E").is_none() {
+        println!(
+            "test result: ok. 0 passed; 0 failed; {} ignored, as they need a cluster: run `make e2e`",
+            CASES.len()
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (flags, words): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|word| word.starts_with("--"));
+    let fail_fast = flags.iter().any(|flag| flag == "--fail-fast");
+    let wanted =
+        |case: &&Case| words.is_empty() || words.iter().any(|word| case.name.contains(word.as_str()));
+
+    let cluster = Cluster::connect().await?;
+    // One machine seldom holds two pipelines.
+    cluster.delete_namespace(e2e::DEMO_NAMESPACE).await?;
+    let mut outcomes = Vec::new();
+    for case in CASES.iter().filter(wanted) {
+        println!("\ntest {}", case.name);
+        let began = Instant::now();
+        let outcome = run(case, &cluster).await;
+        let failed = outcome.is_err();
+        if let Err(error) = outcome {
+            println!("    FAILED: {error:?}");
+            let folder =
+                diagnostics::collect(&cluster, case.name, &[testbed::NAMESPACE, operator::NAMESPACE]).await?;
+            println!("    objects, events and logs: {}", folder.display());
+        }
+        outcomes.push((case.name, failed, began.elapsed().as_secs()));
+        if failed && fail_fast {
+            break;
+        }
+        if failed {
+            // The next test starts from nothing rather than from a wreck.
+            cluster.delete_namespace(testbed::NAMESPACE).await?;
+        }
+    }
+    Ok(summary(&outcomes))
+}
+
+/// The test itself, and after it a look into the operator's log.
+async fn run(case: &Case, cluster: &Cluster) -> Result<()> {
+    let since = Timestamp::now();
+    tokio::time::timeout(LIMIT, (case.run)(cluster.clone())).await??;
+    let errors = operator::errors_since(cluster, since).await?;
+    ensure!(
+        errors.is_empty(),
+        "the operator logged errors:\n{}",
+        errors.join("\n")
+    );
+    Ok(())
+}
+
+/// One line per test and the total, in the words of `cargo test`.
+fn summary(outcomes: &[(&str, bool, u64)]) -> ExitCode {
+    println!();
+    for (name, failed, seconds) in outcomes {
+        let verdict = if *failed { "FAILED" } else { "ok" };
+        println!("test {name} ... {verdict} <{seconds} s>");
+    }
+    let failed = outcomes.iter().filter(|(_, failed, _)| *failed).count();
+    let seconds: u64 = outcomes.iter().map(|(_, _, seconds)| seconds).sum();
+    let good = failed == 0 && !outcomes.is_empty();
+    println!(
+        "\ntest result: {}. {} passed; {failed} failed; 0 ignored; 0 measured; {} filtered out; finished in {seconds}.00s",
+        if good { "ok" } else { "FAILED" },
+        outcomes.len() - failed,
+        CASES.len() - outcomes.len(),
+    );
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
