@@ -4,8 +4,9 @@ set -euo pipefail
 source "$(dirname "$0")/../e2e/cluster/lib.sh"
 cd "$repo_dir"
 
+# SC2317: functions that `step` calls by name look unreachable.
 check_scripts() {
-  git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck --external-sources
+  git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck --external-sources --exclude=SC2317
 }
 
 command -v cargo >/dev/null || die "cargo is not on PATH. Install Rust with rustup, which reads rust-toolchain.toml, and run this again."
