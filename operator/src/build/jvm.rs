@@ -14,9 +14,10 @@ pub fn options(sizing: &Sizing, own: &[&str]) -> String {
         "-XX:+UseSerialGC"
     };
     // A process out of memory is of no use: end it, so that its peers take over and the kubelet restarts it.
-    // Addresses are cached briefly, because pods change theirs.
+    // Metaspace reaches its first limit without full collections. Addresses are cached briefly, because pods change theirs.
     let mut text = format!(
-        "-Xms{heap}m\n-Xmx{heap}m\n{collector}\n-XX:+ExitOnOutOfMemoryError\n-XX:+PerfDisableSharedMem\n\
+        "-Xms{heap}m\n-Xmx{heap}m\n{collector}\n-XX:MetaspaceSize=96m\n-XX:+ExitOnOutOfMemoryError\n\
+         -XX:+PerfDisableSharedMem\n\
          -Djava.awt.headless=true\n-Dsun.net.inetaddr.ttl=5\n"
     );
     for flag in own {

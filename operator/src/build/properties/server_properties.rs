@@ -18,6 +18,10 @@ const MIN_OFFSETS_RETENTION_MINUTES: u64 = 7 * 24 * 60;
 /// The file of brokers or controllers: the user's keys and those of the operator, sorted.
 pub fn render(pipeline: &ValidatedPipeline, role: Role) -> String {
     let mut properties = pipeline.spec.kafka.config.clone();
+    // A pipeline has two consumer groups; Kafka's 50 partitions would only lengthen every start and failover.
+    properties
+        .entry("offsets.topic.num.partitions".to_owned())
+        .or_insert_with(|| "12".to_owned());
     let mut set = |key: &str, value: String| {
         properties.insert(key.to_owned(), value);
     };
@@ -25,7 +29,7 @@ pub fn render(pipeline: &ValidatedPipeline, role: Role) -> String {
     set("log.dirs", "/data/kafka".to_owned());
     quorum(pipeline, role, &mut set);
     listeners(pipeline, role, &mut set);
-    topics(pipeline, &mut set);
+    topics(pipeline, role, &mut set);
     if role == Role::KafkaBroker && !rack::zones(pipeline, role).is_empty() {
         set("broker.rack", "@RACK@".to_owned());
         set(
@@ -83,22 +87,19 @@ fn listeners(pipeline: &ValidatedPipeline, role: Role, set: &mut impl FnMut(&str
     }
 }
 
-/// Defaults of topics stand in the controllers' file too: it is they who create topics, and the first activation of eligible
-/// leader replicas (KIP-966) takes `min.insync.replicas` from there for good.
-fn topics(pipeline: &ValidatedPipeline, set: &mut impl FnMut(&str, String)) {
+/// Defaults of topics. It is the controllers who create topics, with the values of their own file, and the first activation of
+/// eligible leader replicas (KIP-966) takes `min.insync.replicas` from there for good.
+fn topics(pipeline: &ValidatedPipeline, role: Role, set: &mut impl FnMut(&str, String)) {
     let spec = &pipeline.spec.kafka;
     let replicas = spec.replication_factor().to_string();
     let min_in_sync = spec.min_in_sync_replicas().to_string();
-    for key in [
-        "default.replication.factor",
-        "offsets.topic.replication.factor",
-        "transaction.state.log.replication.factor",
-    ] {
-        set(key, replicas.clone());
+    if role == Role::KafkaController || kafka::is_combined(pipeline) {
+        set("default.replication.factor", replicas.clone());
     }
-    for key in ["min.insync.replicas", "transaction.state.log.min.isr"] {
-        set(key, min_in_sync.clone());
-    }
+    set("min.insync.replicas", min_in_sync.clone());
+    set("offsets.topic.replication.factor", replicas.clone());
+    set("transaction.state.log.replication.factor", replicas);
+    set("transaction.state.log.min.isr", min_in_sync);
     set("auto.create.topics.enable", "false".to_owned());
     set("unclean.leader.election.enable", "false".to_owned());
     let retention_minutes = spec.topics.trades.retention.as_millis() / 60_000;

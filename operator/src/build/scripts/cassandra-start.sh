@@ -42,7 +42,8 @@ await_turn() {
   done
 }
 
-cp "$etc/cassandra.yaml" "$conf/cassandra.yaml"
+# Not cp, which would copy that the file is read-only.
+cat "$etc/cassandra.yaml" > "$conf/cassandra.yaml"
 if [[ ! -f $data/joined ]]; then
   await_turn
   cat "$etc/joining.yaml" >> "$conf/cassandra.yaml"
