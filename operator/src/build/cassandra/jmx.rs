@@ -8,7 +8,7 @@ includeObjectNames:
   - "org.apache.cassandra.metrics:type=ClientRequest,scope=Write,*"
   - "org.apache.cassandra.metrics:type=Client,name=connectedNativeClients"
   - "org.apache.cassandra.metrics:type=Compaction,name=PendingTasks"
-  - "org.apache.cassandra.metrics:type=DroppedMessage,*"
+  - "org.apache.cassandra.metrics:type=DroppedMessage,name=Dropped,*"
   - "org.apache.cassandra.metrics:type=Storage,*"
   - "org.apache.cassandra.metrics:type=ThreadPools,path=request,name=PendingTasks,*"
 rules:
