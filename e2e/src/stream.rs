@@ -1,6 +1,8 @@
 //! Streams of trades that a test orders for itself: new symbols at the exchange, added to the pipeline while it runs, open
 //! until the test ends them, and proven afterwards.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use crds::wire::AuditReport;
 use exchange_sim::Ledger;
@@ -15,6 +17,8 @@ use crate::{
 
 /// Trades of a symbol that must have been issued before a test begins its work.
 const WARM_UP: u64 = 50;
+/// The longest that ingest may take to follow a changed list of symbols.
+const ROLLOUT: Duration = Duration::from_mins(2);
 
 /// Some symbols of one test.
 pub struct Stream {
@@ -44,6 +48,7 @@ impl Stream {
             .await?;
         }
         pipeline.add_symbols(&symbols).await?;
+        pipeline.wait_ready(ROLLOUT).await?;
         sim.wait_issued(&symbols, WARM_UP).await?;
         Ok(Self {
             pipeline: pipeline.clone(),
