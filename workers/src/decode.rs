@@ -2,7 +2,7 @@
 //!
 //! The wire form is Binance's `trade` event (binance-spot-api-docs: web-socket-streams.md, "Trade Streams").
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use crds::spec::Exchange;
 use serde::Deserialize;
@@ -132,7 +132,7 @@ fn trade_id(id: u64) -> Result<u64, DecodeError> {
     if i64::try_from(id).is_ok() {
         Ok(id)
     } else {
-        Err(absurd("t", id))
+        Err(absurd("t", &id))
     }
 }
 
@@ -143,7 +143,7 @@ fn positive(field: &'static str, text: &str, digits: u32) -> Result<Decimal, Dec
     if number.is_positive() && number.fits(digits) {
         Ok(number)
     } else {
-        Err(absurd(field, number))
+        Err(absurd(field, &number))
     }
 }
 
@@ -156,11 +156,11 @@ fn microseconds(field: &'static str, time: i64) -> Result<i64, DecodeError> {
     } else if (EARLIEST_S * MICRO..LATEST_S * MICRO).contains(&time) {
         Ok(time)
     } else {
-        Err(absurd(field, time))
+        Err(absurd(field, &time))
     }
 }
 
-fn absurd(field: &'static str, value: impl ToString) -> DecodeError {
+fn absurd(field: &'static str, value: &dyn fmt::Display) -> DecodeError {
     DecodeError::Absurd {
         field,
         value: value.to_string(),

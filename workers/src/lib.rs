@@ -5,6 +5,7 @@
 //! [`model`] is what all of them speak of, and does no I/O.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod backoff;
 pub mod config;
 pub mod decode;
 pub mod feed;

@@ -1,6 +1,5 @@
 //! Where trades come from: one module per exchange. A feed reads, checks and passes on; it never talks to Kafka.
 
-pub mod backoff;
 pub mod binance;
 pub mod monitor;
 pub mod queue;

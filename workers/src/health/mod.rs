@@ -181,7 +181,7 @@ mod tests {
         assert!(health.live().failing["poll"].starts_with("no sign of life"));
         heartbeat.beat();
         let patient = Health::new();
-        patient.heartbeat("poll", Duration::from_secs(3600));
+        patient.heartbeat("poll", Duration::from_hours(1));
         assert!(patient.live().is_ok());
     }
 }

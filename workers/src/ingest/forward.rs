@@ -66,7 +66,12 @@ impl Forward {
     }
 
     async fn forward_all(&mut self) {
-        while let Some(received) = self.outlet.take().await {
+        loop {
+            let received = tokio::select! {
+                received = self.outlet.take() => received,
+                () = self.producer.resend() => continue,
+            };
+            let Some(received) = received else { break };
             let record = record(self, received);
             self.producer.send(record).await;
         }

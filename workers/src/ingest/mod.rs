@@ -128,8 +128,8 @@ impl Ingest {
             move || status(&monitor, &ledger, &in_flight)
         };
         // The probes outlive the signal: the last trades are still on their way.
-        let served = CancellationToken::new();
-        let server = server::serve(options.listen, health.clone(), registry, status, served.clone()).await?;
+        let serving = CancellationToken::new();
+        let server = server::serve(options.listen, health.clone(), registry, status, serving.clone()).await?;
         let address = server.address;
         let parts = Parts {
             config,
@@ -142,7 +142,7 @@ impl Ingest {
         };
         let worker = tokio::spawn(async move {
             let result = parts.run(stop).await;
-            served.cancel();
+            serving.cancel();
             end(server).await;
             result
         });

@@ -14,7 +14,7 @@ use crate::{
 /// Time between two questions.
 const INTERVAL: Duration = Duration::from_secs(5);
 /// The loop asks at least this often unless the process hangs.
-const ALIVE: Duration = Duration::from_secs(60);
+const ALIVE: Duration = Duration::from_mins(1);
 
 /// Keeps the readiness of part `kafka` true until `stop`.
 pub fn watch<R: Receipt>(

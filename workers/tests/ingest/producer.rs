@@ -1,6 +1,9 @@
 //! The producer on its own: what librdkafka gives up on is not lost, nor out of order.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use rdkafka::{
     message::OwnedHeaders,
@@ -23,6 +26,19 @@ impl Receipt for Noted {
     }
 }
 
+fn record(number: u32, acknowledged: &Arc<Mutex<Vec<u32>>>) -> Outgoing<Noted> {
+    Outgoing {
+        topic: TOPIC.into(),
+        key: Some("BTCUSDT".into()),
+        value: number.to_string().into(),
+        headers: OwnedHeaders::new(),
+        receipt: Noted {
+            number,
+            acknowledged: acknowledged.clone(),
+        },
+    }
+}
+
 #[rstest]
 // Given up on by librdkafka; the client lives.
 #[case(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)]
@@ -38,19 +54,7 @@ async fn records_are_delivered_in_order_through_errors(#[case] error: RDKafkaRes
     let acknowledged = Arc::new(Mutex::new(vec![]));
     let mut producer = Producer::new(settings(&kafka.bootstrap_servers(), "test")).unwrap();
     for number in 0..COUNT {
-        let receipt = Noted {
-            number,
-            acknowledged: acknowledged.clone(),
-        };
-        producer
-            .send(Outgoing {
-                topic: TOPIC.into(),
-                key: Some("BTCUSDT".into()),
-                value: number.to_string().into(),
-                headers: OwnedHeaders::new(),
-                receipt,
-            })
-            .await;
+        producer.send(record(number, &acknowledged)).await;
     }
     producer.settle().await;
     assert!(producer.close().await.is_empty());
@@ -62,4 +66,21 @@ async fn records_are_delivered_in_order_through_errors(#[case] error: RDKafkaRes
         .collect();
     assert_eq!(values, (0..COUNT).collect::<Vec<_>>());
     assert_eq!(*acknowledged.lock().unwrap(), (0..COUNT).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_record_is_sent_again_though_no_other_follows() {
+    let kafka = kafka::cluster();
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    kafka.request_errors(RDKafkaApiKey::Produce, &[refused]);
+    let acknowledged = Arc::new(Mutex::new(vec![]));
+    let mut producer = Producer::new(settings(&kafka.bootstrap_servers(), "test")).unwrap();
+    producer.send(record(0, &acknowledged)).await;
+    tokio::time::timeout(Duration::from_mins(1), producer.resend())
+        .await
+        .unwrap();
+    while acknowledged.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(producer.close().await.is_empty());
 }

@@ -97,10 +97,10 @@ impl Worker {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        match tokio::time::timeout(Duration::from_secs(60), wait).await {
-            Ok(status) => status,
-            Err(_) => panic!("in vain: {what}; {:?}", self.status().await),
-        }
+        let Ok(status) = tokio::time::timeout(Duration::from_mins(1), wait).await else {
+            panic!("in vain: {what}; {:?}", self.status().await)
+        };
+        status
     }
 
     /// Waits until `/readyz` names this reason; with none, until it answers 200.
@@ -114,9 +114,9 @@ impl Worker {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        if tokio::time::timeout(Duration::from_secs(60), wait).await.is_err() {
-            panic!("in vain: {reason}; {:?}", self.fetch("/readyz").await);
-        }
+        let Ok(()) = tokio::time::timeout(Duration::from_mins(1), wait).await else {
+            panic!("in vain: {reason}; {:?}", self.fetch("/readyz").await)
+        };
     }
 
     /// Does what SIGTERM does, and waits for the end.

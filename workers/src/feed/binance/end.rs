@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::{self, http};
 use crate::feed::queue::Closed;
 
 /// Wait after the exchange said that there were too many requests, unless it says how long.
-const COOL_DOWN: Duration = Duration::from_secs(60);
+const COOL_DOWN: Duration = Duration::from_mins(1);
 
 /// Why a connection ended, or was not made.
 #[derive(Debug, thiserror::Error)]

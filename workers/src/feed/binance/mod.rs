@@ -19,12 +19,16 @@ use futures::future::join_all;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use self::{link::Link, plan::Plan};
-use super::{Feed, Intake, Monitor, backoff::Backoff};
-use crate::model::Symbol;
+use self::{end::End, link::Link, plan::Plan};
+use super::{Feed, Intake, Monitor};
+use crate::{backoff::Backoff, model::Symbol};
 
 /// Binance pings every 20 s, so that a silent minute is a dead connection.
-const SILENCE_LIMIT: Duration = Duration::from_secs(60);
+const SILENCE_LIMIT: Duration = Duration::from_mins(1);
+
+/// Longest wait between two attempts to connect. It makes at most 16 attempts in any 5 minutes of failures, far below
+/// Binance's limit of 300, which an address may share with others.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// The live trades of a set of symbols.
 #[derive(Debug)]
@@ -53,7 +57,7 @@ impl Feed for BinanceFeed {
 
     async fn run(self, intake: Intake, monitor: Arc<Monitor>, stop: CancellationToken) {
         let links = self.plans.into_iter().enumerate().map(|(number, plan)| {
-            let link = Link {
+            keep_alive(Link {
                 number,
                 plan,
                 symbols: self.symbols.clone(),
@@ -61,24 +65,19 @@ impl Feed for BinanceFeed {
                 intake: intake.clone(),
                 monitor: monitor.clone(),
                 stop: stop.clone(),
-            };
-            tokio::spawn(keep_alive(link))
+            })
         });
-        for ended in join_all(links.collect::<Vec<_>>()).await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a connection's task failed");
-            }
-        }
+        join_all(links).await;
     }
 }
 
-/// Connects again and again until the process stops.
+/// Connects again and again until the process stops, or nobody takes trades any more.
 async fn keep_alive(link: Link) {
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::new(LONGEST_WAIT);
     loop {
         let begin = Instant::now();
         let end = link.live().await;
-        if link.stop.is_cancelled() {
+        if link.stop.is_cancelled() || matches!(end, End::QueueClosed(_)) {
             return;
         }
         link.monitor.lost(link.number, end.reason(), &end.to_string());
@@ -122,6 +121,18 @@ mod tests {
         feed::{Outlet, queue},
         health::Health,
     };
+
+    #[test]
+    fn five_minutes_of_failures_stay_far_below_the_exchanges_limit() {
+        let mut backoff = Backoff::new(LONGEST_WAIT);
+        let mut elapsed = Duration::ZERO;
+        let mut attempts = 0;
+        while elapsed < Duration::from_mins(5) {
+            elapsed += backoff.next(Duration::ZERO, 0.0);
+            attempts += 1;
+        }
+        assert!(attempts <= 16, "{attempts} attempts");
+    }
 
     struct Running {
         feed: JoinHandle<()>,
@@ -170,10 +181,10 @@ mod tests {
 
     #[tokio::test]
     async fn wss_begins_a_tls_handshake() {
+        const TLS_HANDSHAKE: u8 = 0x16;
         let (listener, address) = listen().await;
         let running = run(btcusdt(&format!("wss://{address}")));
         let (mut socket, _) = listener.accept().await.unwrap();
-        const TLS_HANDSHAKE: u8 = 0x16;
         assert_eq!(socket.read_u8().await.unwrap(), TLS_HANDSHAKE);
         running.stop().await;
     }
