@@ -53,16 +53,17 @@ async fn a_cut_connection_is_made_again_and_the_stream_goes_on() {
 async fn pings_are_answered_while_no_trade_comes() {
     let kafka = kafka::cluster();
     let limits = Limits {
-        ping_interval: Duration::from_millis(100),
-        pong_timeout: Duration::from_secs(1),
+        // Pongs count as messages, of which 5 per second are allowed.
+        ping_interval: Duration::from_millis(500),
+        pong_timeout: Duration::from_secs(2),
         ..Limits::default()
     };
     let quiet = SymbolSpec::new("BTCUSDT").start(exchange_sim::Start::Command);
     let exchange = Sim::start(SimConfig::new([quiet]).limits(limits)).await.unwrap();
     let worker = Worker::start(&exchange, &kafka, &["BTCUSDT"]).await;
     worker.until("connected", |status| status.connected).await;
-    // Three times the exchange's patience: what must not happen has no event to wait for.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    // Longer than the exchange's patience: what must not happen has no event to wait for.
+    tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(worker.status().await.connections, 1);
     assert!(exchange.ledger().violations.is_empty(), "{:?}", exchange.ledger());
     worker.stop().await.unwrap();
