@@ -22,3 +22,23 @@ pub fn signal() -> io::Result<CancellationToken> {
     });
     Ok(token)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn sigterm_cancels_the_token() {
+        let token = signal().unwrap();
+        assert!(!token.is_cancelled());
+        let own = std::process::id().to_string();
+        assert!(
+            std::process::Command::new("kill")
+                .args(["-TERM", &own])
+                .status()
+                .unwrap()
+                .success()
+        );
+        token.cancelled().await;
+    }
+}
