@@ -40,12 +40,8 @@ impl Files {
                 hasher.update(part);
             }
         }
-        hasher
-            .finalize()
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let digest = format!("{:x}", hasher.finalize());
+        digest.chars().take(16).collect()
     }
 
     /// The ConfigMap of all files.

@@ -63,7 +63,7 @@ impl Site {
         );
     }
 
-    /// One single term: requirements within a term are ANDed, while terms are ORed.
+    /// One single term: all requirements of a term must hold, while of several terms one is enough.
     fn affinity(&self) -> Option<Affinity> {
         let equals = |(key, value): (&String, &String)| NodeSelectorRequirement {
             key: key.clone(),

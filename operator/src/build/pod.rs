@@ -165,14 +165,14 @@ pub fn mount(volume: &str, path: &str) -> VolumeMount {
 }
 
 /// Named container ports.
-pub fn ports(ports: &[(&str, u16)]) -> Option<Vec<ContainerPort>> {
+pub fn ports(ports: &[(&str, u16)]) -> Vec<ContainerPort> {
     let port = |(name, port): &(&str, u16)| ContainerPort {
         name: Some((*name).to_owned()),
         container_port: i32::from(*port),
         protocol: Some("TCP".to_owned()),
         ..ContainerPort::default()
     };
-    Some(ports.iter().map(port).collect())
+    ports.iter().map(port).collect()
 }
 
 /// An environment variable.
@@ -234,31 +234,31 @@ pub fn script_probe(path: &str) -> Probe {
 }
 
 /// Timing of a startup probe: often, because everything else waits for it, and for long.
-pub fn while_starting(probe: Probe) -> Option<Probe> {
-    Some(Probe {
+pub fn while_starting(probe: Probe) -> Probe {
+    Probe {
         period_seconds: Some(STARTUP_PERIOD_SECONDS),
         timeout_seconds: Some(2),
         failure_threshold: Some(STARTUP_SECONDS / STARTUP_PERIOD_SECONDS),
         ..probe
-    })
+    }
 }
 
 /// Timing of a readiness probe.
-pub fn for_readiness(probe: Probe, period_seconds: i32) -> Option<Probe> {
-    Some(Probe {
+pub fn for_readiness(probe: Probe, period_seconds: i32) -> Probe {
+    Probe {
         period_seconds: Some(period_seconds),
         timeout_seconds: Some(3),
         failure_threshold: Some(3),
         ..probe
-    })
+    }
 }
 
 /// Timing of a liveness probe: patient, because a restart helps only a process that hangs for good.
-pub fn for_liveness(probe: Probe) -> Option<Probe> {
-    Some(Probe {
+pub fn for_liveness(probe: Probe) -> Probe {
+    Probe {
         period_seconds: Some(10),
         timeout_seconds: Some(5),
         failure_threshold: Some(6),
         ..probe
-    })
+    }
 }

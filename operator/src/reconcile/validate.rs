@@ -117,7 +117,7 @@ fn check_replication(spec: &CryptoPipelineSpec, problems: &mut Vec<Problem>) {
 }
 
 fn check_durations(spec: &CryptoPipelineSpec, problems: &mut Vec<Problem>) {
-    const DAY: Duration = Duration::from_secs(86_400);
+    const DAY: Duration = Duration::from_hours(24);
     let retention = &spec.kafka.topics.trades.retention;
     let roll_interval = &spec.processor.archive.roll_interval;
     if roll_interval.get() < Duration::from_secs(1) {

@@ -93,8 +93,10 @@ fn jvm_options(pipeline: &ValidatedPipeline) -> String {
 
 /// Host names, one per line, in the order in which the nodes join. The first founds the ring; the first three are seeds.
 fn members(pipeline: &ValidatedPipeline) -> String {
-    rack::members(pipeline, Role::Cassandra)
-        .iter()
-        .map(|member| format!("{}\n", member.host))
-        .collect()
+    let mut text = String::new();
+    for member in rack::members(pipeline, Role::Cassandra) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}", member.host);
+    }
+    text
 }

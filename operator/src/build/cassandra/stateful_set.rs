@@ -45,12 +45,15 @@ fn container(pipeline: &ValidatedPipeline, rack: Option<&Rack>) -> Container {
             pod::env("DATACENTER", Names::cassandra_datacenter()),
             pod::env("RACK", zone),
         ]),
-        ports: pod::ports(&PORTS),
+        ports: Some(pod::ports(&PORTS)),
         resources: Some(pipeline.sizings.cassandra.resources.clone()),
         // The CQL port opens once the node has joined, which is when anybody wants to know.
-        startup_probe: pod::while_starting(pod::tcp_probe(CQL.0)),
-        liveness_probe: pod::for_liveness(alive),
-        readiness_probe: pod::for_readiness(pod::script_probe("/etc/cassandra/ready.sh"), 5),
+        startup_probe: Some(pod::while_starting(pod::tcp_probe(CQL.0))),
+        liveness_probe: Some(pod::for_liveness(alive)),
+        readiness_probe: Some(pod::for_readiness(
+            pod::script_probe("/etc/cassandra/ready.sh"),
+            5,
+        )),
         ..pod::script(image, Role::Cassandra.as_str(), "/etc/cassandra/start.sh")
     }
 }

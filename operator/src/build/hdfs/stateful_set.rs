@@ -46,11 +46,11 @@ fn container(pipeline: &ValidatedPipeline, role: Role) -> Container {
     let alive = || pod::http_probe(HTTP, "/jmx?qry=java.lang:type=Runtime");
     Container {
         env: Some(env(pipeline, role)),
-        ports: pod::ports(&ports(role)),
+        ports: Some(pod::ports(&ports(role))),
         resources: Some(sizing.resources.clone()),
-        startup_probe: pod::while_starting(alive()),
-        liveness_probe: pod::for_liveness(alive()),
-        readiness_probe: pod::for_readiness(pod::script_probe("/etc/hadoop/ready.sh"), 5),
+        startup_probe: Some(pod::while_starting(alive())),
+        liveness_probe: Some(pod::for_liveness(alive())),
+        readiness_probe: Some(pod::for_readiness(pod::script_probe("/etc/hadoop/ready.sh"), 5)),
         ..pod::script(image(pipeline), role.as_str(), "/etc/hadoop/start.sh")
     }
 }

@@ -85,18 +85,18 @@ fn container(
     let alive = || pod::http_probe(METRICS.0, "/-/healthy");
     Container {
         env: Some(env),
-        ports: pod::ports(ports),
+        ports: Some(pod::ports(ports)),
         resources: Some(sizing.resources.clone()),
-        startup_probe: pod::while_starting(alive()),
-        liveness_probe: pod::for_liveness(alive()),
-        readiness_probe: readiness(role),
+        startup_probe: Some(pod::while_starting(alive())),
+        liveness_probe: Some(pod::for_liveness(alive())),
+        readiness_probe: Some(readiness(role)),
         ..pod::script(image, role.as_str(), "/etc/kafka/start.sh")
     }
 }
 
 /// A broker opens its clients' port once it is registered, has caught up with the metadata, has recovered its logs and is no
 /// longer fenced. A controller opens its port at once, but is of use only as leader or follower of a quorum.
-fn readiness(role: Role) -> Option<Probe> {
+fn readiness(role: Role) -> Probe {
     match role {
         Role::KafkaController => pod::for_readiness(pod::script_probe("/etc/kafka/controller-ready.sh"), 5),
         _ => pod::for_readiness(pod::tcp_probe(CLIENT.0), 3),

@@ -9,8 +9,8 @@ fn rendered(pipeline: &ValidatedPipeline) -> String {
     let mut objects = objects(pipeline, &build(pipeline));
     for object in &mut objects {
         let data = object.get_mut("data").and_then(Value::as_object_mut);
-        for (name, content) in data.into_iter().flatten() {
-            if name.ends_with(".sh") {
+        for (_, content) in data.into_iter().flatten() {
+            if content.as_str().is_some_and(|content| content.starts_with("#!")) {
                 *content = Value::String("a script".to_owned());
             }
         }

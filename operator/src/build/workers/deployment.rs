@@ -109,11 +109,11 @@ impl Worker<'_> {
             command: Some(vec![config::program(self.role)]),
             args: Some(["--config", CONFIG_PATH].map(str::to_owned).into()),
             env: Some(vec![pod::env_of_pod("POD_NAME", "metadata.name")]),
-            ports: pod::ports(&[HTTP]),
+            ports: Some(pod::ports(&[HTTP])),
             resources: Some(self.resources.clone()),
-            startup_probe: pod::while_starting(pod::http_probe(HTTP.0, "/livez")),
-            liveness_probe: pod::for_liveness(pod::http_probe(HTTP.0, "/livez")),
-            readiness_probe: pod::for_readiness(pod::http_probe(HTTP.0, "/readyz"), 3),
+            startup_probe: Some(pod::while_starting(pod::http_probe(HTTP.0, "/livez"))),
+            liveness_probe: Some(pod::for_liveness(pod::http_probe(HTTP.0, "/livez"))),
+            readiness_probe: Some(pod::for_readiness(pod::http_probe(HTTP.0, "/readyz"), 3)),
             ..Container::default()
         }
     }

@@ -49,10 +49,10 @@ const fn half(limit_mib: u64) -> u64 {
     limit_mib / 2
 }
 
-/// Cassandra keeps memtables, caches and network buffers outside of the heap, together about as much as the heap, and 1 GiB
-/// is needed whatever the heap is. Below 2 GiB, where that leaves nothing, a third is heap.
-fn cassandra_heap(limit_mib: u64) -> u64 {
-    (limit_mib.saturating_sub(1024) / 2).max(limit_mib / 3)
+/// Cassandra keeps memtables, caches and network buffers outside of the heap, together about as much as the heap, and needs
+/// 1 GiB more whatever the heap is.
+const fn cassandra_heap(limit_mib: u64) -> u64 {
+    limit_mib.saturating_sub(1024) / 2
 }
 
 /// The sizing of every engine role; what is wrong goes to `problems`.

@@ -154,7 +154,7 @@ fn racks_stay_as_they_were_at_the_first_start(
 #[case::of_the_limit(json!({"kafka": {"resources": {"limits": {"memory": "4Gi"}}}}), [2048, 256, 1024, 512, 512])]
 #[case::of_the_request(json!({"kafka": {"resources": {"requests": {"memory": "2Gi"}}}}), [1024, 256, 1024, 512, 512])]
 #[case::as_asked(json!({"cassandra": {"heapSize": "768Mi"}}), [512, 256, 768, 512, 512])]
-#[case::small(json!({"cassandra": {"resources": {"limits": {"memory": "1536Mi"}}}}), [512, 256, 512, 512, 512])]
+#[case::small(json!({"cassandra": {"resources": {"limits": {"memory": "1536Mi"}}}}), [512, 256, 256, 512, 512])]
 fn heaps_follow_from_memory(#[case] spec: Value, #[case] heaps: [u64; 5]) {
     let sizings = validate(&object(&spec), facts()).unwrap().sizings;
     let roles = [
