@@ -29,10 +29,12 @@ impl<T> Look<T> {
 
 /// Pause between two looks.
 const PACE: Duration = Duration::from_millis(700);
+/// News is told at most this often.
+const NEWS: Duration = Duration::from_secs(3);
 /// A wait in which nothing changes says so this often.
 const REMINDER: Duration = Duration::from_secs(20);
 
-/// Looks until the thing is found or `limit` has passed, and prints what is seen whenever that changes.
+/// Looks until the thing is found or `limit` has passed, and prints what is seen when that changes.
 /// A look that fails is a look that saw an error: the cluster may be under attack while it is watched.
 pub async fn until<T>(
     what: &str,
@@ -40,7 +42,7 @@ pub async fn until<T>(
     mut look: impl AsyncFnMut() -> Result<Look<T>>,
 ) -> Result<T> {
     let began = Instant::now();
-    let mut told = (String::new(), Instant::now());
+    let mut told: Option<(String, Instant)> = None;
     loop {
         let seen = match look().await {
             Ok(Look::Found(thing)) => return Ok(thing),
@@ -54,9 +56,12 @@ pub async fn until<T>(
                 limit.as_secs()
             );
         }
-        if seen != told.0 || told.1.elapsed() > REMINDER {
+        let due = told
+            .as_ref()
+            .is_none_or(|(last, when)| when.elapsed() > if *last == seen { REMINDER } else { NEWS });
+        if due {
             note(format_args!("{:>4} s  {what}: {seen}", elapsed.as_secs()));
-            told = (seen, Instant::now());
+            told = Some((seen, Instant::now()));
         }
         tokio::time::sleep(PACE).await;
     }
