@@ -16,4 +16,6 @@ pub mod placement;
 pub mod plan;
 pub mod reconcile;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;
 pub mod worker_status;

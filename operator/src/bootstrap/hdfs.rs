@@ -7,11 +7,10 @@ use hdfs_native::{Client, ClientBuilder, HdfsError};
 use serde::Deserialize;
 
 use super::{ArchiveAdmin, ArchiveWanted, Finding, Outcome, Unavailable};
+use crate::build::hdfs::SUPERUSER;
 
 /// The longest that one call may take.
 const TIMEOUT: Duration = Duration::from_secs(8);
-/// The user that the NameNode runs as: HDFS' superuser, who may create folders anywhere and give them away.
-const SUPERUSER: &str = "hdfs";
 /// Readable by all, written by the owner.
 const MODE: u32 = 0o755;
 
@@ -173,6 +172,7 @@ fn connect(wanted: &ArchiveWanted) -> Result<Client, Error> {
     ClientBuilder::new()
         .with_url(format!("hdfs://{service}"))
         .with_config(settings.into_iter().chain(addresses))
+        // The superuser may create folders anywhere and give them away.
         .with_user(SUPERUSER)
         .build()
         .map_err(|source| Error::Hdfs {

@@ -59,11 +59,11 @@ pub fn migrate(wanted: &SchemaWanted, live: &LiveSchema) -> Migration {
     for keyspace in SYSTEM_KEYSPACES {
         let factor = wanted.system_replication;
         if live
-            .factor(keyspace, wanted.datacenter)
+            .factor(keyspace, &wanted.datacenter)
             .is_some_and(|now| now < factor)
         {
             migration.statements.push((
-                alter_keyspace(keyspace, wanted.datacenter, factor),
+                alter_keyspace(keyspace, &wanted.datacenter, factor),
                 Finding::new(
                     "ReplicationRaised",
                     format!("keyspace {keyspace} raised to {factor} replicas"),
@@ -80,12 +80,12 @@ fn keyspace(wanted: &SchemaWanted, live: &LiveSchema, migration: &mut Migration)
         replication,
         ..
     } = wanted;
-    match live.factor(keyspace, wanted.datacenter) {
+    match live.factor(keyspace, &wanted.datacenter) {
         None => migration.statements.push((
             format!(
                 "CREATE KEYSPACE IF NOT EXISTS {} WITH replication = {}",
                 quoted(keyspace),
-                strategy(wanted.datacenter, *replication)
+                strategy(&wanted.datacenter, *replication)
             ),
             Finding::new(
                 "KeyspaceCreated",
@@ -93,7 +93,7 @@ fn keyspace(wanted: &SchemaWanted, live: &LiveSchema, migration: &mut Migration)
             ),
         )),
         Some(now) if now < *replication => migration.statements.push((
-            alter_keyspace(keyspace, wanted.datacenter, *replication),
+            alter_keyspace(keyspace, &wanted.datacenter, *replication),
             Finding::new(
                 "ReplicationRaised",
                 format!(
@@ -240,7 +240,7 @@ mod tests {
         SchemaWanted {
             contact_points: vec![],
             keyspace: "crypto_ks".to_owned(),
-            datacenter: "dc1",
+            datacenter: "dc1".to_owned(),
             replication: 3,
             system_replication: 3,
             trade_ttl_seconds: 30 * DAY_SECONDS,

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    names::{CQL_PORT, NAME_NODE_HTTP_PORT, Names, Role},
-    wire::HdfsEndpoint,
+    names::NAME_NODE_HTTP_PORT,
+    wire::{CassandraEndpoint, HdfsEndpoint},
 };
 
-use crate::{build::Resources, reconcile::validate::ValidatedPipeline};
+use crate::{build, reconcile::validate::ValidatedPipeline};
 
 /// Everything that a pipeline wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct SchemaWanted {
     /// The keyspace.
     pub keyspace: String,
     /// The data centre.
-    pub datacenter: &'static str,
+    pub datacenter: String,
     /// Copies of each row.
     pub replication: i32,
     /// Copies of each row of Cassandra's own tables: three, or the number of nodes where that is smaller.
@@ -70,10 +70,10 @@ pub struct ArchiveWanted {
 
 impl Wanted {
     /// What this pipeline wants.
-    pub fn of(pipeline: &ValidatedPipeline, resources: &Resources) -> Self {
+    pub fn of(pipeline: &ValidatedPipeline) -> Self {
         Self {
             topics: topics(pipeline),
-            schema: schema(pipeline, resources),
+            schema: schema(pipeline),
             archive: archive(pipeline),
         }
     }
@@ -109,53 +109,32 @@ fn topics(pipeline: &ValidatedPipeline) -> TopicsWanted {
     }
 }
 
-fn schema(pipeline: &ValidatedPipeline, resources: &Resources) -> SchemaWanted {
+fn schema(pipeline: &ValidatedPipeline) -> SchemaWanted {
     let cassandra = &pipeline.spec.cassandra;
+    let CassandraEndpoint {
+        contact_points,
+        datacenter,
+        keyspace,
+    } = build::workers::cassandra_endpoint(pipeline);
     SchemaWanted {
-        contact_points: hosts(pipeline, resources, Role::Cassandra)
-            .map(|host| format!("{host}:{CQL_PORT}"))
-            .collect(),
-        keyspace: cassandra.keyspace.clone(),
-        datacenter: Names::cassandra_datacenter(),
+        contact_points,
+        keyspace,
+        datacenter,
         replication: cassandra.replication_factor(),
         system_replication: cassandra.nodes.min(3),
         trade_ttl_seconds: cassandra.trade_retention.get().as_secs(),
     }
 }
 
-/// Owner of the archive's folders: the user that the workers write as.
-const ARCHIVE_USER: &str = crds::names::APP_NAME;
-
 fn archive(pipeline: &ValidatedPipeline) -> ArchiveWanted {
-    let hdfs = &pipeline.spec.hdfs;
-    let names = &pipeline.names;
-    let name_nodes = names.name_nodes(hdfs.name_nodes);
+    let hdfs = build::workers::hdfs_endpoint(pipeline);
     ArchiveWanted {
-        name_node_web: name_nodes
-            .iter()
-            .filter_map(|(_, rpc)| rpc.split_once(':'))
+        name_node_web: hdfs
+            .name_nodes
+            .values()
+            .filter_map(|rpc| rpc.split_once(':'))
             .map(|(host, _)| format!("{host}:{NAME_NODE_HTTP_PORT}"))
             .collect(),
-        hdfs: HdfsEndpoint {
-            name_service: names.name_service(),
-            name_nodes: name_nodes.into_iter().collect(),
-            user: ARCHIVE_USER.to_owned(),
-            archive_path: hdfs.archive_path.clone(),
-        },
+        hdfs,
     }
-}
-
-/// Host names of a role's pods.
-fn hosts(pipeline: &ValidatedPipeline, resources: &Resources, role: Role) -> impl Iterator<Item = String> {
-    let of_role = resources.stateful_sets.iter().filter(move |set| set.role == role);
-    of_role.flat_map(move |set| {
-        let replicas = set
-            .object
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.replicas)
-            .unwrap_or(0);
-        let name = set.object.metadata.name.clone().unwrap_or_default();
-        (0..replicas).map(move |ordinal| pipeline.names.pod_host(role, &format!("{name}-{ordinal}")))
-    })
 }

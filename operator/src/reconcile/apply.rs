@@ -3,22 +3,19 @@
 use std::collections::BTreeMap;
 
 use crds::{names::LABEL_RACK, status::Identity};
-use k8s_openapi::api::{
-    batch::v1::Job,
-    core::v1::{PersistentVolumeClaim, Pod},
-};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::ResourceExt;
 use serde_json::json;
 
 use super::{
     dereference::{Live, Observed},
-    identity::{self, cluster_id_annotation, formed_annotation, zone_annotation},
+    identity::{self, formed_annotation, zone_annotation},
     subset::same_quantity,
     validate::ValidatedPipeline,
 };
 use crate::{
     api::{Error, Object, Writer},
-    build::{self, Resources},
+    build::{self, CLUSTER_ID_ANNOTATION, Resources},
     engine::{Engine, volume_size},
     plan::Step,
 };
@@ -152,9 +149,8 @@ impl Applier<'_> {
         if !self.observed.claims.contains_key(&claim.name_any()) {
             self.writer.converge(None, &claim).await?;
         }
-        let job: Job = build::hdfs::format_job(self.pipeline);
         self.writer
-            .converge(self.observed.jobs.get(&job.name_any()), &job)
+            .converge(None, &build::hdfs::format_job(self.pipeline))
             .await
             .map(drop)
     }
@@ -167,7 +163,9 @@ impl Applier<'_> {
                 (formed_annotation(), "true".to_owned()),
                 (zone_annotation(), zone(claim, engine, identity)),
             ]);
-            facts.extend(cluster_id(engine, identity).map(|id| (cluster_id_annotation(), id.to_owned())));
+            facts.extend(
+                cluster_id(engine, identity).map(|id| (CLUSTER_ID_ANNOTATION.to_owned(), id.to_owned())),
+            );
             let known = claim.annotations();
             if facts.iter().all(|(key, value)| known.get(key) == Some(value)) {
                 continue;

@@ -38,12 +38,10 @@ pub fn merge(previous: Option<&DataFlow>, answers: &Answers, partitions: i32) ->
     let archive = Lane::of(answers, |status| status.archive.as_ref());
     let hot = Lane::of(answers, |status| status.hot.as_ref());
     let all = |lane: &Lane| i32::try_from(lane.partitions.len()).is_ok_and(|known| known >= partitions);
-    let dead_letters = if archive.partitions.is_empty() {
-        &hot
-    } else {
-        &archive
-    }
-    .sum(|p| p.dead_letters);
+    // Each lane reads every record, so a broken one is sent twice.
+    let dead_letters = archive
+        .sum(|p| p.dead_letters)
+        .saturating_add(hot.sum(|p| p.dead_letters));
     Some(DataFlow {
         last_trade_time: last_trade_time(&before, answers, &[&archive, &hot]),
         ingested_trades: before

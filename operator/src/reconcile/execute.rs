@@ -43,7 +43,7 @@ impl Pass<'_> {
             deletion::hold(&writer, self.object).await?;
         }
         let resources = build::build(&pipeline);
-        let wanted = Wanted::of(&pipeline, &resources);
+        let wanted = Wanted::of(&pipeline);
         let memory = self.context.memories.get(&self.uid());
         let mut view = view::view(
             &Sources {
@@ -143,12 +143,17 @@ impl Pass<'_> {
         let mut growing = vec![];
         let mut fixed = vec![];
         for growth in apply::growing(applier.pipeline, applier.observed) {
-            let class = growth.class.clone().unwrap_or_default();
-            match dereference::can_expand(&self.context.client, &class).await {
+            let class = growth.class.as_deref().unwrap_or_default();
+            let expands = if class.is_empty() {
+                Ok(false)
+            } else {
+                dereference::can_expand(&self.context.client, class).await
+            };
+            match expands {
                 Ok(true) => growing.push(growth),
                 Ok(false) => fixed.push(format!(
-                    "claim {} stays as it is, because storage class {class} cannot expand volumes; restore \
-                     the old size, or move the data to a class that can",
+                    "claim {} stays as it is, because its storage class ({class}) cannot expand volumes; restore the \
+                     old size, or move the data to a class that can",
                     growth.claim
                 )),
                 // Asked again next time.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use crds::{
     CryptoPipeline,
     names::{LABEL_COMPONENT, LABEL_RACK, Role, qualified},
@@ -14,14 +15,10 @@ use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::ResourceExt;
 
 use crate::{
+    build::CLUSTER_ID_ANNOTATION,
     engine::Engine,
     placement::{self, Site},
 };
-
-/// Annotation of a claim: the id of the cluster whose data it holds.
-pub fn cluster_id_annotation() -> String {
-    qualified("cluster-id")
-}
 
 /// Annotation of a claim: its engine has formed once.
 pub fn formed_annotation() -> String {
@@ -93,7 +90,7 @@ fn cluster_id(
 ) -> Result<String, Conflict> {
     let mut known = recorded;
     for claim in of_engine(engine, claims) {
-        let Some(on_volume) = claim.annotations().get(&cluster_id_annotation()) else {
+        let Some(on_volume) = claim.annotations().get(CLUSTER_ID_ANNOTATION) else {
             continue;
         };
         match &known {
@@ -194,25 +191,11 @@ fn racks_on_volumes(engine: Engine, claims: &BTreeMap<String, PersistentVolumeCl
 
 /// Kafka's form of a UUID: 22 characters of URL-safe base64 over its 16 bytes. Not a UUID: taken as it is.
 fn kafka_cluster_id(uid: &str) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let hex: String = uid.chars().filter(|c| *c != '-').collect();
-    let Ok(bits) = u128::from_str_radix(&hex, 16) else {
-        return uid.to_owned();
-    };
-    // 128 bits are 21 groups of six, and two bits that lead the last group.
-    (0..22_u32)
-        .map(|group| {
-            let six = if group == 21 {
-                (bits << 4) & 0x3f
-            } else {
-                (bits >> (122 - 6 * group)) & 0x3f
-            };
-            usize::try_from(six)
-                .ok()
-                .and_then(|index| ALPHABET.get(index))
-                .map_or('A', |byte| char::from(*byte))
-        })
-        .collect()
+    let hex = uid.replace('-', "");
+    u128::from_str_radix(&hex, 16).map_or_else(
+        |_| uid.to_owned(),
+        |bits| URL_SAFE_NO_PAD.encode(bits.to_be_bytes()),
+    )
 }
 
 /// The role whose label a claim carries.
@@ -299,7 +282,7 @@ mod tests {
             Role::KafkaBroker,
             "0",
             &[
-                (cluster_id_annotation(), "old-cluster"),
+                (CLUSTER_ID_ANNOTATION.to_owned(), "old-cluster"),
                 (formed_annotation(), "true"),
                 (zone_annotation(), "z9"),
             ],
@@ -316,7 +299,11 @@ mod tests {
             kafka_cluster_id: Some("mine".to_owned()),
             ..Identity::default()
         };
-        let claims = claim(Role::KafkaController, "0", &[(cluster_id_annotation(), "other")]);
+        let claims = claim(
+            Role::KafkaController,
+            "0",
+            &[(CLUSTER_ID_ANNOTATION.to_owned(), "other")],
+        );
         let conflict = adopt(&object(Some(recorded)), &claims, &[]).unwrap_err();
         assert_eq!(conflict.engine, Engine::Kafka);
         assert_eq!(conflict.on_volume, "other");

@@ -44,7 +44,7 @@ pub fn view(sources: &Sources<'_>, now: Instant) -> View {
         kafka: engine(Engine::Kafka, sources),
         cassandra: engine(Engine::Cassandra, sources),
         hdfs: engine(Engine::Hdfs, sources),
-        format: format(observed.jobs.get(&build::hdfs::format_job(pipeline).name_any())),
+        format: format(observed.jobs.get(&build::hdfs::format_job_name(&pipeline.names))),
         topics: part(Part::Topics),
         schema: part(Part::Schema),
         archive: part(Part::Archive),

@@ -1,0 +1,141 @@
+//! What holds in any state of the world.
+
+use crds::names::Role;
+use proptest::prelude::*;
+
+use super::*;
+
+prop_compose! {
+    fn any_member(pod: String)(
+        ready: bool, outdated: bool, terminating in prop::bool::weighted(0.1), stuck in prop::bool::weighted(0.1),
+    ) -> Member {
+        Member {
+            uid: format!("uid-{pod}"),
+            pod: pod.clone(),
+            ready: ready && !terminating && !stuck,
+            outdated,
+            terminating,
+            stuck: stuck.then(|| "CrashLoopBackOff".to_owned()),
+        }
+    }
+}
+
+prop_compose! {
+    fn any_group(template: Group)(
+        members in template.members.iter().map(|m| any_member(m.pod.clone())).collect::<Vec<_>>(),
+        present in 0..=template.members.len(), exists: bool, settled: bool, claims in 0..=template.desired,
+    ) -> Group {
+        Group {
+            live: exists.then_some(template.desired),
+            members: if exists { members[..present].to_vec() } else { vec![] },
+            settled,
+            claims,
+            ..template.clone()
+        }
+    }
+}
+
+prop_compose! {
+    fn any_engine(template: EngineView)(
+        groups in template.groups.iter().cloned().map(any_group).collect::<Vec<_>>(),
+        formed: bool, unmarked: bool, placeable in prop::bool::weighted(0.9),
+    ) -> EngineView {
+        EngineView {
+            formed,
+            unmarked,
+            unplaceable: (!placeable).then(|| "no node".to_owned()),
+            groups,
+        }
+    }
+}
+
+prop_compose! {
+    fn any_bootstrap()(done: bool, due: bool) -> Bootstrap {
+        Bootstrap { done, due, error: None }
+    }
+}
+
+prop_compose! {
+    fn any_view()(
+        kafka in any_engine(converged().kafka), cassandra in any_engine(converged().cassandra),
+        hdfs in any_engine(converged().hdfs),
+        format in prop::sample::select(vec![Format::Absent, Format::Running, Format::Failed, Format::Succeeded]),
+        topics in any_bootstrap(), schema in any_bootstrap(), archive in any_bootstrap(),
+        ingest: bool, processor: bool,
+        synced in prop::collection::vec(prop::sample::subsequence(vec!["broker-0", "broker-1", "broker-2"], 0..=3), 0..4),
+    ) -> View {
+        let mut view = converged();
+        view.workers[0].exists = ingest;
+        view.workers[1].exists = processor;
+        let partitions = synced.iter().map(|pods| in_sync("t", pods)).collect();
+        View { kafka, cassandra, hdfs, format, topics, schema, archive, partitions: Some(partitions), ..view }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_state_leads_to_two_absent_members(view in any_view()) {
+        let plan = plan(&view);
+        for (engine, state) in view.engines() {
+            let restarted: Vec<_> = plan.steps.iter().filter_map(|step| match step {
+                Step::Restart { engine: of, pod, .. } if *of == engine => Some(pod),
+                _ => None,
+            }).collect();
+            prop_assert!(restarted.len() <= 1);
+            let Some(pod) = restarted.first() else { continue };
+            let (_, next) = state.members().find(|(_, member)| member.pod == **pod).unwrap();
+            prop_assert!(next.outdated);
+            prop_assert!(state.members().all(|(_, member)| !member.terminating));
+            let others_ready = state.members().all(|(_, member)| member.ready || member.pod == next.pod);
+            prop_assert!(next.stuck.is_some() || others_ready);
+            if next.ready && pod.starts_with("broker") {
+                for partition in view.partitions.iter().flatten() {
+                    prop_assert!(partition.in_sync.iter().filter(|p| *p != *pod).count() >= 2);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn formatting_happens_only_where_nothing_was_formatted(view in any_view()) {
+        let formats = plan(&view).steps.contains(&Step::Format);
+        prop_assert!(!formats || (!view.hdfs.formed && !view.hdfs.started() && view.format == Format::Absent));
+    }
+
+    #[test]
+    fn workers_start_only_after_what_they_need_and_stay(view in any_view()) {
+        let plan = plan(&view);
+        for (index, role, needs) in [
+            (0, Role::Ingest, view.topics.done),
+            (1, Role::Processor, view.topics.done && view.schema.done && view.archive.done),
+        ] {
+            let applied = plan.steps.contains(&Step::ApplyWorkers(role));
+            prop_assert_eq!(applied, needs || view.workers[index].exists);
+        }
+    }
+
+    #[test]
+    fn no_store_shrinks(view in any_view()) {
+        let plan = plan(&view);
+        for (engine, state) in view.engines() {
+            let allowed = plan.steps.iter().find_map(|step| match step {
+                Step::ApplyEngine { engine: of, replicas } if *of == engine => Some(replicas),
+                _ => None,
+            });
+            for group in &state.groups {
+                if let (Some(allowed), Some(live)) = (allowed, group.live) {
+                    prop_assert!(allowed[&group.name] >= live);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_condition_waits_for_one_thing(view in any_view()) {
+        let plan = plan(&view);
+        let mut conditions: Vec<_> = plan.awaited.iter().map(|awaited| awaited.condition).collect();
+        conditions.sort_unstable();
+        conditions.dedup();
+        prop_assert_eq!(conditions.len(), plan.awaited.len());
+    }
+}
