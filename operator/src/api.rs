@@ -1,6 +1,12 @@
 //! Writes to the API server. Every write of the operator goes through here, so that each one is counted.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{
+    fmt::Debug,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use crds::names::MANAGER;
 use k8s_openapi::NamespaceResourceScope;
@@ -65,6 +71,7 @@ pub struct Writer {
     client: Client,
     namespace: String,
     metrics: Arc<Metrics>,
+    converged: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -74,23 +81,29 @@ impl Writer {
             client,
             namespace: namespace.to_owned(),
             metrics,
+            converged: Arc::new(AtomicBool::new(true)),
         }
     }
 
-    /// Makes the live object what is wanted, by server-side apply, unless it already is. Says whether it wrote.
-    pub async fn converge<K: Object>(&self, live: Option<&K>, wanted: &K) -> Result<bool, Error> {
+    /// Whether everything was as wanted already. If not, what was observed before is out of date.
+    pub fn converged(&self) -> bool {
+        self.converged.load(Ordering::Relaxed)
+    }
+
+    /// Makes the live object what is wanted, by server-side apply, unless it already is.
+    pub async fn converge<K: Object>(&self, live: Option<&K>, wanted: &K) -> Result<(), Error> {
         let mut wanted = serde_json::to_value(wanted)?;
         subset::fingerprint(&mut wanted);
         if let Some(live) = live
             && subset::contains(&serde_json::to_value(live)?, &wanted)
         {
-            return Ok(false);
+            return Ok(());
         }
+        self.converged.store(false, Ordering::Relaxed);
         let name = wanted["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         let apply = PatchParams::apply(MANAGER).force();
         let patched = self.api::<K>().patch(&name, &apply, &Patch::Apply(&wanted)).await;
-        self.done::<K, _>("patch", &name, patched)?;
-        Ok(true)
+        self.done::<K, _>("patch", &name, patched).map(drop)
     }
 
     /// Merges a change into an object.

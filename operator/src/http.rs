@@ -1,7 +1,6 @@
 //! `/livez`, `/readyz` and `/metrics`.
 
 use std::{
-    future::Future,
     net::SocketAddr,
     sync::{
         Arc,
@@ -31,20 +30,13 @@ impl Readiness {
     }
 }
 
-/// Serves until `stop` resolves.
+/// Serves for ever.
 ///
 /// # Errors
 /// When the address cannot be bound.
-pub async fn serve(
-    listen: SocketAddr,
-    readiness: Readiness,
-    metrics: Arc<Metrics>,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
+pub async fn serve(listen: SocketAddr, readiness: Readiness, metrics: Arc<Metrics>) -> std::io::Result<()> {
     let listener = TcpListener::bind(listen).await?;
-    axum::serve(listener, router(readiness, metrics))
-        .with_graceful_shutdown(stop)
-        .await
+    axum::serve(listener, router(readiness, metrics)).await
 }
 
 fn router(readiness: Readiness, metrics: Arc<Metrics>) -> Router {

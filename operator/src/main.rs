@@ -53,15 +53,11 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         .context("no access to a Kubernetes API server: run in a pod, or set KUBECONFIG")?;
     let metrics = Metrics::new();
     let readiness = Readiness::default();
-    let server = http::serve(
-        cli.listen,
-        readiness.clone(),
-        metrics.clone(),
-        stop.clone().cancelled_owned(),
-    );
+    // Probes and metrics are answered until the lease is given back; the runtime's end closes the server.
+    let server = http::serve(cli.listen, readiness.clone(), metrics.clone());
     tokio::select! {
         served = server => served.with_context(|| format!("cannot serve on {}", cli.listen)),
-        led = lead(&cli, client, metrics, readiness, stop.clone()) => led,
+        led = lead(&cli, client, metrics, readiness, stop) => led,
     }
 }
 

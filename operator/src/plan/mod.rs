@@ -85,6 +85,18 @@ pub struct Plan {
     pub changing: Vec<String>,
 }
 
+impl Plan {
+    /// The plan as it looks after it was carried out. Where something was written, what was seen is out of date: it
+    /// cannot be called ready before it was looked at again.
+    pub fn after_writes(mut self, wrote: bool) -> Self {
+        if wrote {
+            self.changing
+                .push("changes were applied and are taken up".to_owned());
+        }
+        self
+    }
+}
+
 /// Decides what may be done in this state of the world.
 pub fn plan(view: &View) -> Plan {
     let mut plan = Plan::default();

@@ -25,7 +25,9 @@ pub struct Partition {
 /// Adds the engine's next restart, or says what it waits for.
 pub fn next(engine: Engine, state: &EngineView, view: &View, plan: &mut Plan) {
     // While the StatefulSet controller lags behind, "outdated" may mean the opposite of what it says.
-    if state.groups.iter().any(|group| !group.settled) {
+    if let Some(group) = state.groups.iter().find(|group| !group.settled) {
+        plan.changing
+            .push(format!("{engine}: StatefulSet {} is being updated", group.name));
         return;
     }
     let outdated = state.members().filter(|(_, member)| member.outdated).count();

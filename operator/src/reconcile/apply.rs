@@ -152,7 +152,6 @@ impl Applier<'_> {
         self.writer
             .converge(None, &build::hdfs::format_job(self.pipeline))
             .await
-            .map(drop)
     }
 
     /// Writes on the engine's volumes what an object that is created again must know.

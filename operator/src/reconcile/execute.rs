@@ -75,6 +75,7 @@ impl Pass<'_> {
         } else {
             futures::join!(self.ask(observed), self.execute(&applier, &plan, &wanted))
         };
+        let plan = plan.after_writes(!writer.converged());
         self.conclude(&pipeline, &view, &plan, &answers, executed).await
     }
 
@@ -170,7 +171,7 @@ impl Pass<'_> {
                 .pods
                 .values()
                 .filter(|pod| pod.labels().get(LABEL_COMPONENT).map(String::as_str) == Some(role.as_str()))
-                .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+                .filter(|pod| pod.metadata.deletion_timestamp.is_none() && !view::ended(pod))
                 .map(|pod| pod.status.as_ref()?.pod_ip.clone())
                 .collect()
         };

@@ -106,6 +106,9 @@ pub fn refused(
         why.reason,
         why.message.clone(),
     );
+    if phase == Phase::Degraded {
+        conditions.set(condition::DEGRADED, true, why.reason, why.message.clone());
+    }
     CryptoPipelineStatus {
         observed_generation: generation,
         phase: Some(phase),

@@ -44,7 +44,7 @@ pub fn contains(live: &Value, wanted: &Value) -> bool {
         (Value::Array(wanted), Value::Array(live)) => {
             wanted.len() == live.len() && wanted.iter().zip(live).all(|(w, l)| contains(l, w))
         }
-        // The API server drops empty fields.
+        // The API server drops fields that have their type's zero value.
         (wanted, Value::Null) => is_empty(wanted),
         (Value::String(wanted), Value::String(live)) => wanted == live || same_quantity(wanted, live),
         (Value::Number(wanted), Value::Number(live)) => wanted.as_f64() == live.as_f64(),
@@ -66,7 +66,9 @@ fn is_empty(value: &Value) -> bool {
         Value::Null => true,
         Value::Object(map) => map.values().all(is_empty),
         Value::Array(list) => list.is_empty(),
-        _ => false,
+        Value::String(text) => text.is_empty(),
+        Value::Bool(holds) => !holds,
+        Value::Number(number) => number.as_f64() == Some(0.0),
     }
 }
 
@@ -118,7 +120,7 @@ mod tests {
     #[case::defaults_are_added(json!({"a": 1}), json!({"a": 1, "b": 2}), true)]
     #[case::drift(json!({"a": 1}), json!({"a": 2}), false)]
     #[case::missing(json!({"a": {"b": 1}}), json!({"a": {}}), false)]
-    #[case::empty_fields_vanish(json!({"a": {}, "b": [], "c": null}), json!({}), true)]
+    #[case::zero_values_vanish(json!({"a": {}, "b": [], "c": null, "d": "", "e": false, "f": 0}), json!({}), true)]
     #[case::cpu(json!({"cpu": "1000m"}), json!({"cpu": "1"}), true)]
     #[case::memory(json!({"memory": "1.5Gi"}), json!({"memory": "1536Mi"}), true)]
     #[case::other_memory(json!({"memory": "1Gi"}), json!({"memory": "1G"}), false)]

@@ -126,7 +126,7 @@ async fn a_changed_kafka_config_restarts_one_pod_at_a_time() {
 
 #[tokio::test]
 async fn a_site_without_nodes_is_named_and_holds_nothing_else_back() {
-    let mut cluster = Cluster::new();
+    let cluster = Cluster::new();
     cluster.api.remove("/api/v1/nodes/on-prem-1");
     cluster.api.remove("/api/v1/nodes/on-prem-2");
     cluster.apply(|_| {});

@@ -167,6 +167,12 @@ pub fn ready(pod: &Pod) -> bool {
         .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
+/// Its containers have ended for good: an evicted pod that nobody has removed yet.
+pub fn ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
 /// Why a pod cannot run and will not without a change: its image or configuration is bad, it crashes at once, or no
 /// node takes it.
 fn stuck(pod: &Pod) -> Option<String> {
