@@ -247,7 +247,7 @@ pub fn while_starting(probe: Probe) -> Probe {
 pub fn for_readiness(probe: Probe, period_seconds: i32) -> Probe {
     Probe {
         period_seconds: Some(period_seconds),
-        timeout_seconds: Some(3),
+        timeout_seconds: Some(5),
         failure_threshold: Some(3),
         ..probe
     }
@@ -257,7 +257,7 @@ pub fn for_readiness(probe: Probe, period_seconds: i32) -> Probe {
 pub fn for_liveness(probe: Probe) -> Probe {
     Probe {
         period_seconds: Some(10),
-        timeout_seconds: Some(5),
+        timeout_seconds: Some(10),
         failure_threshold: Some(6),
         ..probe
     }
