@@ -140,3 +140,30 @@ async fn broken_and_unknown_frames_are_kept_or_counted_and_nothing_stops() {
             .all(|letter| letter.headers["exchange"] == "binance")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_exchange_sent_before_the_goodbye_is_still_read() {
+    let kafka = kafka::cluster();
+    let exchange = exchange([SymbolSpec::new("BTCUSDT").speed(0.0).repeat(20)]).await;
+    let worker = Worker::start(&exchange, &kafka, &["BTCUSDT"]).await;
+    worker
+        .until("some trades", |status| status.acknowledged > 0)
+        .await;
+    worker.stop().await.unwrap();
+    let ids: Vec<u64> = kafka::records(&kafka, TOPIC)
+        .iter()
+        .map(kafka::Record::id)
+        .collect();
+    let last = ids.last().copied().unwrap();
+    assert_eq!(ids, (RECORDED_FIRST..=last).collect::<Vec<_>>());
+    while exchange.ledger().connections > 0 {
+        tokio::task::yield_now().await;
+    }
+    let sent = &exchange.ledger().symbols["BTCUSDT"];
+    let sent_to = sent
+        .unheard
+        .first()
+        .map_or(sent.last_id.unwrap(), |range| range.0 - 1);
+    // Of a batch that was cut short the exchange does not know what went out.
+    assert!(last >= sent_to, "read to {last}, sent to {sent_to}");
+}

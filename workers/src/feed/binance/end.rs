@@ -54,6 +54,11 @@ pub enum End {
 }
 
 impl End {
+    /// Something took longer than it may.
+    pub const fn timeout(what: &'static str, limit: Duration) -> Self {
+        Self::Timeout { what, limit }
+    }
+
     /// A stable CamelCase name of the error.
     pub const fn reason(&self) -> &'static str {
         match self {

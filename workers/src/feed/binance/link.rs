@@ -32,6 +32,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const PACE: Duration = Duration::from_millis(250);
 /// Time for one write: control frames are small, so that a blocked write is a dead connection.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for the exchange to answer the closing of a connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A trade has 200 bytes. What passes is certain to fit a Kafka record.
 const MAX_MESSAGE: usize = 512 * 1024;
 /// 128 KiB are the library's default; a busy connection reads some 100 trades at a time with this.
@@ -80,25 +82,48 @@ impl Link {
             // Nothing read is lost here: the branches do no more than wait.
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => {
-                    // The exchange notices either way.
-                    let _ = timeout(WRITE_TIMEOUT, socket.close(None)).await;
-                    return Err(End::Stopped);
-                }
+                () = self.stop.cancelled() => return Err(self.take_leave(socket, subscription).await),
                 _ = pace.tick(), if subscription.has_request() => {
                     if let Some(request) = subscription.next_request() {
                         write(&mut socket, Message::text(request)).await?;
                     }
                 }
                 () = sleep_until(subscription.deadline()), if !subscription.complete() => {
-                    return Err(End::Timeout { what: "the answer to a subscription", limit: ANSWER_TIMEOUT });
+                    return Err(End::timeout("the answer to a subscription", ANSWER_TIMEOUT));
                 }
-                () = sleep_until(silent_since + self.silence_limit) => return Err(End::Timeout { what: "the next frame or ping", limit: self.silence_limit }),
+                () = sleep_until(silent_since + self.silence_limit) => {
+                    return Err(End::timeout("the next frame or ping", self.silence_limit));
+                }
                 message = socket.next() => {
                     let message = message.ok_or_else(|| End::Closed("no reason given".to_owned()))??;
                     self.handle(message, &mut socket, &mut subscription).await?;
                     silent_since = Instant::now();
                 }
+            }
+        }
+    }
+
+    /// Closes in order: what the exchange sent before it heard of it is still read.
+    async fn take_leave(&self, mut socket: Socket, mut subscription: Subscription<'_>) -> End {
+        let deadline = Instant::now() + CLOSE_TIMEOUT;
+        if let Ok(Err(error)) = timeout(WRITE_TIMEOUT, socket.close(None)).await {
+            tracing::debug!(%error, "connection ended before it could be closed");
+        }
+        loop {
+            let message = tokio::select! {
+                () = sleep_until(deadline) => return End::Stopped,
+                message = socket.next() => message,
+            };
+            let Some(Ok(message)) = message else {
+                return End::Stopped;
+            };
+            // Never cut short, because a trade in it would be lost.
+            if self
+                .handle(message, &mut socket, &mut subscription)
+                .await
+                .is_err()
+            {
+                return End::Stopped;
             }
         }
     }
@@ -112,8 +137,7 @@ impl Link {
         tokio::select! {
             () = self.stop.cancelled() => Err(End::Stopped),
             connected = timeout(CONNECT_TIMEOUT, connecting) => {
-                let (socket, _response) = connected.map_err(|_| End::Timeout { what: "connecting", limit: CONNECT_TIMEOUT })??;
-                Ok(socket)
+                Ok(connected.map_err(|_| End::timeout("connecting", CONNECT_TIMEOUT))??.0)
             }
         }
     }
@@ -189,16 +213,10 @@ impl Link {
 
 async fn write(socket: &mut Socket, message: Message) -> Result<(), End> {
     let written = timeout(WRITE_TIMEOUT, socket.send(message)).await;
-    Ok(written.map_err(|_| End::Timeout {
-        what: "a write",
-        limit: WRITE_TIMEOUT,
-    })??)
+    Ok(written.map_err(|_| End::timeout("a write", WRITE_TIMEOUT))??)
 }
 
 async fn flush(socket: &mut Socket) -> Result<(), End> {
     let flushed = timeout(WRITE_TIMEOUT, socket.flush()).await;
-    Ok(flushed.map_err(|_| End::Timeout {
-        what: "a write",
-        limit: WRITE_TIMEOUT,
-    })??)
+    Ok(flushed.map_err(|_| End::timeout("a write", WRITE_TIMEOUT))??)
 }
