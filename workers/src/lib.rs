@@ -1,10 +1,12 @@
 //! The data plane of a CryptoPipeline: ingest (exchange to Kafka), processor (Kafka to Cassandra and HDFS) and
 //! auditor (counts what is where).
 //!
-//! Read it in the order of the data: [`feed`], [`decode`], [`kafka`]; [`ingest`] ties the first half together.
+//! Read it in the order of the data: [`feed`], [`decode`], [`kafka`]; [`ingest`] ties the first half together. Then
+//! [`sink`]; [`processor`] ties the second half together, and [`audit`] counts what came of it.
 //! [`model`] is what all of them speak of, and does no I/O.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod audit;
 pub mod backoff;
 pub mod config;
 pub mod decode;
@@ -14,5 +16,7 @@ pub mod ingest;
 pub mod kafka;
 pub mod metrics;
 pub mod model;
+pub mod processor;
 pub mod shutdown;
+pub mod sink;
 pub mod telemetry;

@@ -1,4 +1,10 @@
 //! Kafka, on both ends.
 
+pub mod consumer;
 pub mod headers;
+pub mod partition;
 pub mod producer;
+pub mod rebalance;
+mod record;
+
+pub use self::record::Record;

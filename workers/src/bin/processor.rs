@@ -1,0 +1,187 @@
+//! The processor: reads the configuration, starts the lanes that it names, and serves health, metrics and status.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use clap::Parser;
+use crds::wire::{ArchiveConfig, CONFIG_PATH, HotConfig, ProcessorConfig, ProcessorStatus};
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+use workers::{
+    config,
+    health::{
+        Health,
+        server::{self, PORT},
+    },
+    metrics,
+    processor::{
+        archive::ArchiveLane,
+        board::Board,
+        hot::HotLane,
+        lane::{Lane, LaneRunner},
+        metrics::LaneMetrics,
+        roll::RollPolicy,
+    },
+    shutdown,
+    sink::{
+        archive::{clean, hdfs::HdfsStore},
+        dead_letter::DeadLetters,
+        hot::CassandraStore,
+    },
+    telemetry,
+};
+
+/// A lane's loop comes round every second, and stops for 15 s at most while partitions are handed over.
+const LOOP_LIMIT: Duration = Duration::from_secs(60);
+const CLEAN_EVERY: Duration = Duration::from_secs(3_600);
+const CLEAN_RETRY: Duration = Duration::from_secs(30);
+
+/// Writes the trades of the topic to the archive and to Cassandra.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// Configuration file.
+    #[arg(long, default_value = CONFIG_PATH)]
+    config: PathBuf,
+    /// Address of health, metrics and status.
+    #[arg(long, default_value_t = SocketAddr::from(([0, 0, 0, 0], PORT)))]
+    listen: SocketAddr,
+    /// A name that no other living processor has: the pod's.
+    #[arg(long, env = "HOSTNAME", default_value = "processor")]
+    writer: String,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    telemetry::init();
+    let arguments = Arguments::parse();
+    let config: ProcessorConfig = config::load(&arguments.config)?;
+    let stop = shutdown::signal()?;
+    let health = Health::new();
+    let mut registry = metrics::registry("processor");
+    let (archive_board, hot_board) = (Board::default(), Board::default());
+
+    // A bad record is met by both lanes and must be buried once: by the archive lane, which is the one that must not
+    // lose anything, or by the hot lane where it is alone.
+    let archive_buries = config.archive.is_some();
+    let archive = match &config.archive {
+        Some(archive) => Some(archive_lane(
+            &config,
+            archive,
+            &arguments.writer,
+            &archive_board,
+            &health,
+            &mut registry,
+        )?),
+        None => None,
+    };
+    let hot = match &config.hot {
+        Some(hot) => Some(hot_lane(
+            &config,
+            hot,
+            !archive_buries,
+            &hot_board,
+            &health,
+            &mut registry,
+        )?),
+        None => None,
+    };
+
+    let (has_archive, has_hot) = (archive.is_some(), hot.is_some());
+    let status = move || ProcessorStatus {
+        archive: has_archive.then(|| archive_board.status()),
+        hot: has_hot.then(|| hot_board.status()),
+    };
+    // Answers until the lanes have ended, so that a slow hand-over can be watched.
+    let served = CancellationToken::new();
+    let server = server::serve(arguments.listen, health, registry, status, served.clone()).await?;
+    let (archived, hot) = tokio::join!(run(archive, &stop), run(hot, &stop));
+    served.cancel();
+    server.task.await??;
+    archived.and(hot)
+}
+
+/// Runs a lane, if there is one, in a task of its own.
+async fn run<L: Lane>(lane: Option<LaneRunner<L>>, stop: &CancellationToken) -> anyhow::Result<()> {
+    let Some(lane) = lane else { return Ok(()) };
+    let ended = stop.clone();
+    Ok(tokio::spawn(async move { lane.run(&ended).await }).await??)
+}
+
+fn archive_lane(
+    config: &ProcessorConfig,
+    archive: &ArchiveConfig,
+    writer: &str,
+    board: &Board,
+    health: &Health,
+    registry: &mut Registry,
+) -> anyhow::Result<LaneRunner<ArchiveLane<HdfsStore>>> {
+    let store = Arc::new(HdfsStore::new(archive.hdfs.clone()));
+    let policy = RollPolicy {
+        size: archive.roll_size_bytes,
+        interval: Duration::from_millis(archive.roll_interval_ms),
+    };
+    let dead_letters = DeadLetters::new(&config.kafka, "archive")?;
+    tokio::spawn(clean_for_ever(store.clone(), writer.to_owned()));
+    Ok(LaneRunner {
+        name: "archive",
+        lane: Arc::new(ArchiveLane::new(
+            store,
+            policy,
+            writer.to_owned(),
+            Some(dead_letters),
+        )),
+        kafka: config.kafka.clone(),
+        group: archive.group.clone(),
+        board: board.clone(),
+        metrics: LaneMetrics::register(registry, "archive"),
+        heartbeat: health.heartbeat("archive", LOOP_LIMIT),
+        readiness: health.readiness("archive"),
+    })
+}
+
+fn hot_lane(
+    config: &ProcessorConfig,
+    hot: &HotConfig,
+    buries: bool,
+    board: &Board,
+    health: &Health,
+    registry: &mut Registry,
+) -> anyhow::Result<LaneRunner<HotLane<CassandraStore>>> {
+    let store = Arc::new(CassandraStore::new(hot.cassandra.clone(), hot.group.clone()));
+    let dead_letters = if buries {
+        Some(DeadLetters::new(&config.kafka, "hot")?)
+    } else {
+        None
+    };
+    Ok(LaneRunner {
+        name: "hot",
+        lane: Arc::new(HotLane::new(store, dead_letters)),
+        kafka: config.kafka.clone(),
+        group: hot.group.clone(),
+        board: board.clone(),
+        metrics: LaneMetrics::register(registry, "hot"),
+        heartbeat: health.heartbeat("hot", LOOP_LIMIT),
+        readiness: health.readiness("hot"),
+    })
+}
+
+/// Deletes unfinished files that nobody will finish, now and every hour. At the start that includes this writer's own,
+/// of its former life.
+async fn clean_for_ever(store: Arc<HdfsStore>, writer: String) {
+    // Once cleaned, files of this name are this life's.
+    let mut own = writer.as_str();
+    loop {
+        let pause = match clean::orphans(&*store, own, std::time::SystemTime::now()).await {
+            Ok(deleted) => {
+                tracing::info!(deleted, "unfinished files cleaned");
+                own = "";
+                CLEAN_EVERY
+            }
+            Err(error) => {
+                tracing::warn!(reason = error.reason(), %error, "unfinished files not cleaned yet");
+                CLEAN_RETRY
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}

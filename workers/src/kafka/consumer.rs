@@ -1,0 +1,67 @@
+//! A member of a consumer group.
+
+use std::{sync::Arc, time::Duration};
+
+use crds::wire::KafkaEndpoint;
+use rdkafka::{
+    ClientConfig, TopicPartitionList,
+    consumer::{Consumer, StreamConsumer},
+    error::KafkaError,
+    topic_partition_list::Offset,
+};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::rebalance::{GroupContext, Rebalance};
+
+/// A consumer whose partitions are read through queues of their own.
+pub type GroupConsumer = StreamConsumer<GroupContext>;
+
+/// Joins the group. Kafka need not be there yet; fails only when the client refuses its settings.
+pub fn join(
+    endpoint: &KafkaEndpoint,
+    group: &str,
+    client_id: &str,
+) -> Result<(Arc<GroupConsumer>, UnboundedReceiver<Rebalance>), KafkaError> {
+    let (context, rebalances) = GroupContext::new();
+    let consumer: GroupConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &endpoint.bootstrap)
+        .set("group.id", group)
+        .set("client.id", client_id)
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("auto.offset.reset", "earliest")
+        // The lanes keep their place in their sinks and commit after that.
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        // A killed member's partitions go to others after this time; Kafka's default is 45 s.
+        .set("session.timeout.ms", "15000")
+        .set("heartbeat.interval.ms", "3000")
+        // Prefetch per partition: a second of a busy topic, and a bound on memory.
+        .set("queued.min.messages", "20000")
+        .set("queued.max.messages.kbytes", "8192")
+        .set("fetch.wait.max.ms", "100")
+        .set("reconnect.backoff.max.ms", "2000")
+        .set("topic.metadata.refresh.interval.ms", "30000")
+        .create_with_context(context)?;
+    consumer.subscribe(&[&endpoint.topic])?;
+    Ok((Arc::new(consumer), rebalances))
+}
+
+/// The partitions as the client wants them. The offset is only where fetching begins until the lane has sought.
+pub fn partition_list(topic: &str, partitions: &[i32]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        list.add_partition(topic, *partition);
+    }
+    if let Err(error) = list.set_all_offsets(Offset::Beginning) {
+        tracing::warn!(%error, "cannot set offsets");
+    }
+    list
+}
+
+/// Leaves the group and closes the client. All partitions must have been given up before.
+pub async fn leave(consumer: Arc<GroupConsumer>, limit: Duration) {
+    let closed = tokio::task::spawn_blocking(move || drop(consumer));
+    if tokio::time::timeout(limit, closed).await.is_err() {
+        tracing::warn!("the group coordinator does not answer; it will notice our absence itself");
+    }
+}

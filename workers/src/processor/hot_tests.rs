@@ -1,0 +1,132 @@
+//! The hot lane's promise: each trade is in the store, whatever fails, and its place is never ahead of its rows.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{Arc, Mutex},
+    task::{Context, Waker},
+};
+
+use proptest::prelude::*;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    hot::HotLane,
+    lane::Lane,
+    testing::{Log, LogSource, context, event, trade},
+};
+use crate::{
+    model::Trade,
+    sink::hot::{HotError, HotRow, HotStore, Ledger},
+};
+
+/// Rows by key, and the place.
+#[derive(Default)]
+struct MemoryStore {
+    rows: Mutex<BTreeMap<(String, u64), Trade>>,
+    ledger: Mutex<Option<Ledger>>,
+    /// Whether the next requests fail, the last one first. A failed write may have written some rows.
+    failures: Mutex<Vec<bool>>,
+}
+
+impl MemoryStore {
+    async fn request(&self) -> Result<(), HotError> {
+        tokio::task::yield_now().await;
+        match self.failures.lock().unwrap().pop() {
+            Some(true) => Err(HotError::new("CassandraUnavailable", "on purpose")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl HotStore for MemoryStore {
+    async fn load(&self, _: i32) -> Result<Option<Ledger>, HotError> {
+        self.request().await?;
+        Ok(self.ledger.lock().unwrap().clone())
+    }
+
+    async fn write(&self, rows: &[HotRow]) -> Result<(), HotError> {
+        for row in rows {
+            self.request().await?;
+            let trade = row.trade().clone();
+            self.rows
+                .lock()
+                .unwrap()
+                .insert((trade.symbol.to_string(), trade.trade_id), trade);
+        }
+        Ok(())
+    }
+
+    async fn save(&self, _: i32, ledger: &Ledger) -> Result<(), HotError> {
+        self.request().await?;
+        let covered = ledger.seen.trades();
+        assert!(
+            covered <= self.rows.lock().unwrap().len() as u64,
+            "the place is ahead of the rows"
+        );
+        *self.ledger.lock().unwrap() = Some(ledger.clone());
+        Ok(())
+    }
+}
+
+fn events(ids: &[u64]) -> Log {
+    Arc::new(Mutex::new(
+        ids.iter().map(|id| event(&trade("BTCUSDT", *id, 0))).collect(),
+    ))
+}
+
+async fn run_to_the_end(store: &Arc<MemoryStore>, log: &Log) {
+    let stop = CancellationToken::new();
+    let mut source = LogSource::new(log, stop.clone());
+    let lane = HotLane::new(store.clone(), None);
+    let context = context(0);
+    let end = log.lock().unwrap().len();
+    let watch = async {
+        for _ in 0..end * 20 + 500 {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+    };
+    tokio::join!(lane.run(&mut source, &context), watch);
+}
+
+proptest! {
+    #[test]
+    fn every_trade_is_there_in_the_end(
+        ids in prop::collection::vec(0_u64..40, 1..80),
+        failures in prop::collection::vec(prop::bool::weighted(0.2), 0..60),
+        kills in prop::collection::vec(1_usize..200, 0..6),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let _guard = runtime.enter();
+        let store = Arc::new(MemoryStore { failures: Mutex::new(failures), ..MemoryStore::default() });
+        let log = events(&ids);
+        for polls in kills {
+            let mut source = LogSource::new(&log, CancellationToken::new());
+            let lane = HotLane::new(store.clone(), None);
+            let context = context(0);
+            let mut run = Box::pin(lane.run(&mut source, &context));
+            for _ in 0..polls {
+                let _ = run.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            }
+        }
+        // A lane that is stopped gives up at a failure, and leaves the rest to the next.
+        store.failures.lock().unwrap().clear();
+        runtime.block_on(run_to_the_end(&store, &log));
+        let mut expected = ids.clone();
+        expected.sort_unstable();
+        expected.dedup();
+        let found: Vec<u64> = store.rows.lock().unwrap().keys().map(|(_, id)| *id).collect();
+        prop_assert_eq!(found, expected);
+        prop_assert_eq!(store.ledger.lock().unwrap().clone().unwrap().next, i64::try_from(ids.len()).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_topic_made_anew_is_read_from_its_beginning() {
+    let store = Arc::new(MemoryStore::default());
+    run_to_the_end(&store, &events(&[1, 2, 3])).await;
+    run_to_the_end(&store, &events(&[3, 4])).await;
+    assert_eq!(store.rows.lock().unwrap().len(), 4);
+    assert_eq!(store.ledger.lock().unwrap().as_ref().unwrap().next, 2);
+}

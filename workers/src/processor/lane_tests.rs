@@ -1,0 +1,221 @@
+//! The lanes as members of a real consumer group, against librdkafka's broker in this process.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crds::wire::KafkaEndpoint;
+use rdkafka::{
+    ClientConfig, Message,
+    consumer::{BaseConsumer, Consumer},
+    message::Headers,
+    mocking::MockCluster,
+    producer::{DefaultProducerContext, FutureProducer, FutureRecord},
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    archive::ArchiveLane,
+    board::Board,
+    lane::LaneRunner,
+    metrics::LaneMetrics,
+    roll::RollPolicy,
+    testing::{event, trade},
+};
+use crate::{
+    audit::{archive::add_file, count::Counts},
+    health::Health,
+    sink::{archive::memory::MemoryStore, dead_letter::DeadLetters},
+};
+
+const TOPIC: &str = "crypto-stream";
+const DEAD_LETTERS: &str = "crypto-stream.dlq";
+const PARTITIONS: i32 = 4;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Topic {
+    // Dropping it stops the broker.
+    _cluster: MockCluster<'static, DefaultProducerContext>,
+    endpoint: KafkaEndpoint,
+    producer: FutureProducer,
+}
+
+impl Topic {
+    fn new() -> Self {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic(TOPIC, PARTITIONS, 1).unwrap();
+        cluster.create_topic(DEAD_LETTERS, 1, 1).unwrap();
+        let bootstrap = cluster.bootstrap_servers();
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", &bootstrap)
+            .create()
+            .unwrap();
+        let endpoint = KafkaEndpoint {
+            bootstrap,
+            topic: TOPIC.to_owned(),
+            dead_letter_topic: DEAD_LETTERS.to_owned(),
+        };
+        Self {
+            _cluster: cluster,
+            endpoint,
+            producer,
+        }
+    }
+
+    async fn send(&self, partition: i32, value: &[u8]) {
+        let record = FutureRecord::to(TOPIC)
+            .partition(partition)
+            .key("BTCUSDT")
+            .payload(value);
+        self.producer.send(record, PATIENCE).await.unwrap();
+    }
+
+    /// A symbol of its own for each partition.
+    async fn send_trades(&self, ids: std::ops::Range<u64>) {
+        for id in ids {
+            for partition in 0..PARTITIONS {
+                self.send(partition, &event(&trade(&format!("SYM{partition}"), id, 0)))
+                    .await;
+            }
+        }
+    }
+}
+
+struct Member {
+    board: Board,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Member {
+    fn start(topic: &Topic, store: &Arc<MemoryStore>, name: &str) -> Self {
+        let policy = RollPolicy {
+            size: 10 * 16,
+            interval: Duration::from_millis(200),
+        };
+        let letters = DeadLetters::new(&topic.endpoint, "archive").unwrap();
+        let health = Health::new();
+        let board = Board::default();
+        let runner = LaneRunner {
+            name: "archive",
+            lane: Arc::new(ArchiveLane::new(
+                store.clone(),
+                policy,
+                name.to_owned(),
+                Some(letters),
+            )),
+            kafka: topic.endpoint.clone(),
+            group: "archive".to_owned(),
+            board: board.clone(),
+            metrics: LaneMetrics::unregistered(),
+            heartbeat: health.heartbeat("archive", PATIENCE),
+            readiness: health.readiness("archive"),
+        };
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let task = tokio::spawn(async move { runner.run(&stopped).await.unwrap() });
+        Self { board, stop, task }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Distinct trades in the archive; no id may be there twice.
+fn archived(store: &MemoryStore) -> u64 {
+    let mut counts = Counts::default();
+    for (_, bytes) in store.finished() {
+        add_file(&mut counts, bytes).unwrap();
+    }
+    let symbols: Vec<_> = counts
+        .symbols()
+        .map(|symbol| counts.of(symbol).unwrap())
+        .collect();
+    assert!(symbols.iter().all(|ids| ids.repeated.is_empty()), "an id twice");
+    symbols.iter().map(|ids| ids.distinct.count()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_move_between_members_without_loss_or_copy() {
+    let topic = Topic::new();
+    let store = Arc::new(MemoryStore::default());
+    topic.send_trades(0..25).await;
+    let first = Member::start(&topic, &store, "first");
+    until("the first member archives all", || archived(&store) == 100).await;
+
+    let second = Member::start(&topic, &store, "second");
+    until("the second member gets its share", || {
+        second.board.owned() == 2 && first.board.owned() == 2
+    })
+    .await;
+    topic.send_trades(25..50).await;
+    until("both archive", || archived(&store) == 200).await;
+
+    first.stop().await;
+    until("the second member takes over", || second.board.owned() == 4).await;
+    topic.send_trades(50..75).await;
+    until("the second archives all", || archived(&store) == 300).await;
+    until("its board tells so", || {
+        let partitions = second.board.status().partitions;
+        partitions
+            .values()
+            .all(|partition| (partition.trades, partition.missing_ids, partition.next_offset) == (75, 0, 75))
+    })
+    .await;
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_read_is_buried_and_the_lane_goes_on() {
+    let topic = Topic::new();
+    let store = Arc::new(MemoryStore::default());
+    topic.send(0, b"\xff\x00 not a trade").await;
+    topic.send(0, b"").await;
+    topic.send(0, &event(&trade("SYM0", 1, 0))).await;
+    let member = Member::start(&topic, &store, "only");
+    until("the trade is archived", || archived(&store) == 1).await;
+    assert_eq!(member.board.status().partitions[&0].dead_letters, 2);
+    member.stop().await;
+
+    let letters: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &topic.endpoint.bootstrap)
+        .set("group.id", "reader")
+        .set("auto.offset.reset", "earliest")
+        .create()
+        .unwrap();
+    letters.subscribe(&[DEAD_LETTERS]).unwrap();
+    let read = tokio::task::spawn_blocking(move || {
+        let letter = letters.iter().next().unwrap().unwrap().detach();
+        let header = |name: &str| {
+            let headers = letter.headers().unwrap();
+            let value = headers
+                .iter()
+                .find(|header| header.key == name)
+                .unwrap()
+                .value
+                .unwrap();
+            String::from_utf8(value.to_vec()).unwrap()
+        };
+        (
+            letter.key().map(<[u8]>::to_vec),
+            letter.payload().map(<[u8]>::to_vec),
+            ["topic", "partition", "offset", "reason", "lane"].map(header),
+        )
+    });
+    let (key, value, headers) = read.await.unwrap();
+    assert_eq!(key.as_deref(), Some(b"BTCUSDT".as_slice()));
+    assert_eq!(value.as_deref(), Some(b"\xff\x00 not a trade".as_slice()));
+    assert_eq!(headers, [TOPIC, "0", "0", "NotJson", "archive"]);
+}

@@ -1,0 +1,24 @@
+//! The processor: each partition of the topic into the archive and into Cassandra, by two lanes that know nothing of
+//! each other. Each is a consumer group of its own, so that one that waits for its sink never delays the other; Kafka
+//! is the buffer.
+//!
+//! [`lane`] runs a lane's partitions as the group assigns them; [`archive`] and [`hot`] say what happens to one.
+
+pub mod archive;
+#[cfg(test)]
+mod archive_tests;
+pub mod board;
+pub mod context;
+pub mod hot;
+#[cfg(test)]
+mod hot_tests;
+pub mod lane;
+#[cfg(test)]
+mod lane_tests;
+pub mod metrics;
+pub mod roll;
+mod seen;
+#[cfg(test)]
+pub mod testing;
+
+pub use self::seen::SeenIds;

@@ -1,0 +1,64 @@
+//! Which trades a partition has delivered. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{IdIntervals, Trade};
+
+/// Trade ids by exchange and symbol. In JSON `{"binance":{"BTCUSDT":[[5,9]]}}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SeenIds(BTreeMap<String, BTreeMap<String, IdIntervals>>);
+
+impl SeenIds {
+    /// Notes the trade; returns `false` when it was seen before.
+    pub fn insert(&mut self, trade: &Trade) -> bool {
+        let (exchange, symbol) = (trade.exchange.as_str(), trade.symbol.as_str());
+        if let Some(ids) = self
+            .0
+            .get_mut(exchange)
+            .and_then(|symbols| symbols.get_mut(symbol))
+        {
+            return ids.insert(trade.trade_id);
+        }
+        let symbols = self.0.entry(exchange.to_owned()).or_default();
+        symbols
+            .entry(symbol.to_owned())
+            .or_default()
+            .insert(trade.trade_id)
+    }
+
+    /// Number of different trades.
+    pub fn trades(&self) -> u64 {
+        self.sets().map(IdIntervals::count).sum()
+    }
+
+    /// Ids between the first and the last one of each symbol that were not seen.
+    pub fn missing(&self) -> u64 {
+        self.sets().map(IdIntervals::missing).sum()
+    }
+
+    fn sets(&self) -> impl Iterator<Item = &IdIntervals> {
+        self.0.values().flat_map(BTreeMap::values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::processor::testing::trade;
+
+    #[test]
+    fn symbols_are_counted_apart_and_copies_are_known() {
+        let mut seen = SeenIds::default();
+        assert!(seen.insert(&trade("BTCUSDT", 5, 0)));
+        assert!(seen.insert(&trade("ETHUSDT", 5, 0)));
+        assert!(seen.insert(&trade("BTCUSDT", 8, 0)));
+        assert!(!seen.insert(&trade("BTCUSDT", 5, 1)));
+        assert_eq!((seen.trades(), seen.missing()), (3, 2));
+        let json = serde_json::to_string(&seen).unwrap();
+        assert_eq!(json, r#"{"binance":{"BTCUSDT":[[5,5],[8,8]],"ETHUSDT":[[5,5]]}}"#);
+        assert_eq!(serde_json::from_str::<SeenIds>(&json).unwrap(), seen);
+    }
+}

@@ -1,0 +1,152 @@
+//! Rows of one hour, column by column. Pure; grows by the row without an allocation per row.
+
+use std::{collections::HashMap, sync::Arc};
+
+use arrow_array::{
+    ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch,
+    StringArray, TimestampMicrosecondArray, types::Int32Type,
+};
+use arrow_schema::ArrowError;
+
+use super::schema::{self, PRICE_PRECISION, QUANTITY_PRECISION, SCALE};
+use crate::{kafka::Record, model::Trade};
+
+/// A name's place in [`Names`]. Arrow's dictionary keys are signed.
+type NameKey = i32;
+
+/// The few different names of a column, each once.
+#[derive(Debug, Default)]
+pub struct Names {
+    names: Vec<String>,
+    keys: HashMap<String, NameKey>,
+}
+
+impl Names {
+    fn key(&mut self, name: &str) -> NameKey {
+        if let Some(key) = self.keys.get(name) {
+            return *key;
+        }
+        // A batch has far fewer names than i32 can count: it has fewer rows.
+        let key = NameKey::try_from(self.names.len()).unwrap_or(NameKey::MAX);
+        self.names.push(name.to_owned());
+        self.keys.insert(name.to_owned(), key);
+        key
+    }
+
+    /// By key, the place of the name in alphabetical order.
+    fn ranks(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.names.len()).collect();
+        order.sort_unstable_by_key(|key| self.names.get(*key));
+        let mut ranks = vec![0; order.len()];
+        for (rank, key) in order.into_iter().enumerate() {
+            if let Some(slot) = ranks.get_mut(key) {
+                *slot = rank;
+            }
+        }
+        ranks
+    }
+}
+
+/// Rows of one hour of one batch.
+#[derive(Debug, Default)]
+pub struct Columns {
+    exchanges: Names,
+    symbols: Names,
+    sources: Names,
+    exchange: Vec<NameKey>,
+    symbol: Vec<NameKey>,
+    trade_id: Vec<i64>,
+    price: Vec<i128>,
+    quantity: Vec<i128>,
+    trade_time: Vec<i64>,
+    event_time: Vec<i64>,
+    recv_time: Vec<Option<i64>>,
+    buyer_is_maker: Vec<bool>,
+    source: Vec<Option<NameKey>>,
+    kafka_offset: Vec<i64>,
+}
+
+impl Columns {
+    /// Memory that one row takes, bytes: what the vectors above hold.
+    pub const ROW_BYTES: usize = 4 + 4 + 8 + 16 + 16 + 8 + 8 + 16 + 1 + 8 + 8;
+
+    /// Adds a row. The decoder has checked that price and quantity fit their columns and that the id fits `i64`.
+    pub fn push(&mut self, trade: &Trade, record: &Record<'_>) {
+        self.exchange.push(self.exchanges.key(trade.exchange.as_str()));
+        self.symbol.push(self.symbols.key(trade.symbol.as_str()));
+        self.trade_id.push(trade.trade_id.cast_signed());
+        self.price.push(trade.price.mantissa());
+        self.quantity.push(trade.quantity.mantissa());
+        self.trade_time.push(trade.trade_time_us);
+        self.event_time.push(trade.event_time_us);
+        self.recv_time.push(record.recv_us);
+        self.buyer_is_maker.push(trade.buyer_is_maker);
+        self.source.push(record.src.map(|src| self.sources.key(src)));
+        self.kafka_offset.push(record.offset);
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.trade_id.len()
+    }
+
+    /// All rows, sorted by exchange, symbol and trade id.
+    pub fn into_sorted(self, partition: i32) -> Result<RecordBatch, ArrowError> {
+        let order = self.order();
+        let rows = order.len();
+        let columns: Vec<ArrayRef> = vec![
+            names(self.exchanges, pick(&order, &self.exchange).into())?,
+            names(self.symbols, pick(&order, &self.symbol).into())?,
+            Arc::new(Int64Array::from(pick(&order, &self.trade_id))),
+            decimal(pick(&order, &self.price), PRICE_PRECISION)?,
+            decimal(pick(&order, &self.quantity), QUANTITY_PRECISION)?,
+            time(pick(&order, &self.trade_time)),
+            time(pick(&order, &self.event_time)),
+            time(pick(&order, &self.recv_time)),
+            Arc::new(BooleanArray::from(pick(&order, &self.buyer_is_maker))),
+            names(self.sources, pick(&order, &self.source).into())?,
+            Arc::new(Int32Array::from(vec![partition; rows])),
+            Arc::new(Int64Array::from(pick(&order, &self.kafka_offset))),
+        ];
+        RecordBatch::try_new(schema::schema(), columns)
+    }
+
+    fn order(&self) -> Vec<usize> {
+        let (exchanges, symbols) = (self.exchanges.ranks(), self.symbols.ranks());
+        let rank = |ranks: &[usize], key: Option<&NameKey>| {
+            key.and_then(|key| usize::try_from(*key).ok())
+                .and_then(|key| ranks.get(key).copied())
+        };
+        let mut order: Vec<usize> = (0..self.rows()).collect();
+        order.sort_unstable_by_key(|row| {
+            (
+                rank(&exchanges, self.exchange.get(*row)),
+                rank(&symbols, self.symbol.get(*row)),
+                self.trade_id.get(*row).copied(),
+            )
+        });
+        order
+    }
+}
+
+fn pick<T: Copy>(order: &[usize], column: &[T]) -> Vec<T> {
+    order.iter().filter_map(|row| column.get(*row).copied()).collect()
+}
+
+fn names(names: Names, keys: Int32Array) -> Result<ArrayRef, ArrowError> {
+    let names = Arc::new(StringArray::from(names.names));
+    Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, names)?))
+}
+
+fn decimal(mantissas: Vec<i128>, precision: u8) -> Result<ArrayRef, ArrowError> {
+    let column = Decimal128Array::from(mantissas).with_precision_and_scale(precision, SCALE)?;
+    column.validate_decimal_precision(precision)?;
+    Ok(Arc::new(column))
+}
+
+fn time<T>(microseconds: Vec<T>) -> ArrayRef
+where
+    TimestampMicrosecondArray: From<Vec<T>>,
+{
+    Arc::new(TimestampMicrosecondArray::from(microseconds).with_timezone("UTC"))
+}

@@ -1,0 +1,162 @@
+//! A closed batch into the archive: each file is written under `_tmp/`, closed, and renamed to its name.
+//!
+//! The first rename is of the anchor, the hour of the batch's first new trade. All writers that start at the same
+//! offset have the same anchor, so that exactly one of them names the batch: the NameNode is the compare-and-swap. Once
+//! the anchor is there the batch is decided, and whoever finds it incomplete adds the other hours.
+
+use std::{
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use super::{
+    batch::ClosedBatch,
+    footer::{Footer, FooterError},
+    store::{ArchiveStore, StoreError},
+};
+
+/// Footers are a few KiB; a file that is smaller is read whole.
+const TAIL_BYTES: u64 = 64 * 1024;
+
+/// Makes the names of unfinished files unique, also after a restart under the same name: begins at the clock.
+static ATTEMPTS: LazyLock<AtomicU64> = LazyLock::new(|| {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    AtomicU64::new(u64::try_from(now.as_micros()).unwrap_or(0))
+});
+
+/// Why a batch is not in the archive.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The file system.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file of ours that tells nothing.
+    #[error("{path}: {source}")]
+    Footer {
+        /// Relative to the archive's folder.
+        path: String,
+        /// What is wrong.
+        source: FooterError,
+    },
+    /// A file that no writer can have put there.
+    #[error("{path} belongs to no batch that can be there; move the file away and keep it for inspection")]
+    Inconsistent {
+        /// Relative to the archive's folder.
+        path: String,
+    },
+}
+
+impl PublishError {
+    /// A stable CamelCase name of the error.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.reason(),
+            Self::Footer { .. } => "ArchiveFileUnreadable",
+            Self::Inconsistent { .. } => "ArchiveInconsistent",
+        }
+    }
+}
+
+/// How a batch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// All its files are in the archive.
+    Complete,
+    /// Another writer named the batch first, with another end. Start again from what is in the archive.
+    Lost,
+}
+
+/// A batch on its way into the archive. [`Publication::advance`] may be repeated after an error, also when the error was
+/// only a lost answer.
+#[derive(Debug)]
+pub struct Publication {
+    batch: ClosedBatch,
+    /// Files, from the first on, that are known to be there.
+    placed: usize,
+    /// Whether the batch's end is decided by an anchor that is there.
+    decided: bool,
+}
+
+impl Publication {
+    /// A new batch, which has to win its name.
+    pub fn new(batch: ClosedBatch) -> Self {
+        Self {
+            batch,
+            placed: 0,
+            decided: false,
+        }
+    }
+
+    /// A batch whose anchor is there already; `batch` holds the files that may be missing.
+    pub fn completing(batch: ClosedBatch) -> Self {
+        Self {
+            batch,
+            placed: 0,
+            decided: true,
+        }
+    }
+
+    /// Bytes of all files.
+    pub fn bytes(&self) -> usize {
+        self.batch.files.iter().map(|(_, bytes)| bytes.len()).sum()
+    }
+
+    /// The batch.
+    pub fn batch(&self) -> &ClosedBatch {
+        &self.batch
+    }
+
+    /// Puts all remaining files in place.
+    pub async fn advance(&mut self, store: &impl ArchiveStore) -> Result<Published, PublishError> {
+        while let Some((hour, bytes)) = self.batch.files.get(self.placed) {
+            let name = self.batch.id.path(*hour);
+            let attempt = ATTEMPTS.fetch_add(1, Ordering::Relaxed);
+            let temporary = self
+                .batch
+                .id
+                .temporary_path(*hour, &self.batch.footer.writer, attempt);
+            store.write(&temporary, bytes.clone()).await?;
+            match store.rename(&temporary, &name).await {
+                Ok(()) => {}
+                Err(StoreError::AlreadyExists(_)) => {
+                    let there = read_footer(store, &name).await?;
+                    // Best effort: the cleaner takes what stays.
+                    if let Err(error) = store.delete(&temporary).await {
+                        tracing::debug!(%error, temporary, "unfinished file stays for now");
+                    }
+                    if !there.same_batch(&self.batch.footer) {
+                        if self.decided {
+                            return Err(PublishError::Inconsistent { path: name });
+                        }
+                        return Ok(Published::Lost);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.placed += 1;
+            self.decided = true;
+        }
+        Ok(Published::Complete)
+    }
+}
+
+/// The footer of a file of the archive.
+pub async fn read_footer(store: &impl ArchiveStore, path: &str) -> Result<Footer, PublishError> {
+    let mut length = TAIL_BYTES;
+    loop {
+        let tail = store.read_tail(path, length).await?;
+        match Footer::from_tail(&tail.bytes, tail.file_length) {
+            Err(FooterError::NeedMore(bytes)) if bytes as u64 > length => length = bytes as u64,
+            Ok(footer) => return Ok(footer),
+            Err(source) => {
+                return Err(PublishError::Footer {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The hot store on Cassandra, through the scylla driver.
+//!
+//! When the driver has lost every node it resolves the contact points anew, so that a cluster whose pods all came back
+//! with other addresses is found again. Should a session nevertheless not succeed for a while, it is made anew.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crds::wire::CassandraEndpoint;
+use futures::{StreamExt, stream};
+use scylla::{
+    client::{execution_profile::ExecutionProfile, session::Session, session_builder::SessionBuilder},
+    errors::ExecutionError,
+    policies::load_balancing::DefaultPolicy,
+    statement::{
+        Consistency,
+        batch::{Batch, BatchType},
+        prepared::PreparedStatement,
+    },
+};
+use tokio::{sync::Mutex, time::timeout};
+
+use super::{
+    HotError, HotRow, Ledger,
+    row::{batches, newest},
+    statements::Statements,
+    store::HotStore,
+};
+
+/// Requests in flight per partition of the topic. Enough to keep three nodes busy; more only queues there.
+const CONCURRENCY: usize = 32;
+/// Cassandra itself gives up a write after 2 s (`write_request_timeout`).
+const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+/// A session may try every contact point in turn.
+const SESSION_LIMIT: Duration = Duration::from_secs(30);
+/// A session without success for so long is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+const METADATA_REFRESH: Duration = Duration::from_secs(20);
+
+/// Tables of one keyspace.
+pub struct CassandraStore {
+    endpoint: CassandraEndpoint,
+    group: String,
+    connection: Mutex<Option<Connection>>,
+}
+
+#[derive(Clone)]
+struct Connection {
+    session: Arc<Session>,
+    statements: Arc<Statements>,
+    last_success: Instant,
+}
+
+impl CassandraStore {
+    /// Connects with the first request, not here. `group` names the rows of `hot_progress`.
+    pub fn new(endpoint: CassandraEndpoint, group: String) -> Self {
+        Self {
+            endpoint,
+            group,
+            connection: Mutex::new(None),
+        }
+    }
+
+    async fn connection(&self) -> Result<Connection, HotError> {
+        let mut connection = self.connection.lock().await;
+        if let Some(connection) = connection.as_ref() {
+            return Ok(connection.clone());
+        }
+        let session = timeout(SESSION_LIMIT, connect(&self.endpoint))
+            .await
+            .map_err(|_| HotError::new("CassandraUnreachable", "no node answers"))??;
+        let new = Connection {
+            statements: Arc::new(Statements::prepare(&session, &self.endpoint.keyspace).await?),
+            session: Arc::new(session),
+            last_success: Instant::now(),
+        };
+        *connection = Some(new.clone());
+        Ok(new)
+    }
+
+    /// Notes how a request ended.
+    async fn note<T>(&self, result: Result<T, HotError>) -> Result<T, HotError> {
+        let mut connection = self.connection.lock().await;
+        match (&result, connection.as_mut()) {
+            (Ok(_), Some(connection)) => connection.last_success = Instant::now(),
+            (Err(_), Some(session)) if session.last_success.elapsed() > PATIENCE => *connection = None,
+            _ => {}
+        }
+        result
+    }
+}
+
+impl HotStore for CassandraStore {
+    async fn load(&self, partition: i32) -> Result<Option<Ledger>, HotError> {
+        let Connection {
+            session, statements, ..
+        } = self.connection().await?;
+        let result = session
+            .execute_unpaged(&statements.load, (&self.group, partition))
+            .await;
+        let rows = self
+            .note(result.map_err(HotError::from))
+            .await?
+            .into_rows_result()?;
+        let Some((next, text)) = rows.maybe_first_row::<(i64, String)>()? else {
+            return Ok(None);
+        };
+        Ledger::from_row(next, &text)
+            .map(Some)
+            .map_err(|error| HotError::new("HotProgressUnreadable", error))
+    }
+
+    async fn write(&self, rows: &[HotRow]) -> Result<(), HotError> {
+        let Connection {
+            session, statements, ..
+        } = self.connection().await?;
+        let (sorted, ranges) = batches(rows);
+        // Collected first: the compiler cannot prove a lazy chain to be `Send`.
+        let mut trades = Vec::with_capacity(ranges.len());
+        for rows in ranges.into_iter().filter_map(|range| sorted.get(range)) {
+            trades.push(insert_trades(&session, &statements.trade, rows));
+        }
+        self.note(all(trades).await).await?;
+        let mut latest = Vec::new();
+        for row in newest(rows) {
+            latest.push(insert_latest(&session, &statements.latest, row));
+        }
+        self.note(all(latest).await).await
+    }
+
+    async fn save(&self, partition: i32, ledger: &Ledger) -> Result<(), HotError> {
+        let Connection {
+            session, statements, ..
+        } = self.connection().await?;
+        let text = ledger
+            .to_text()
+            .map_err(|error| HotError::new("HotProgressUnwritable", error))?;
+        let values = (&self.group, partition, ledger.next, text);
+        let result = session.execute_unpaged(&statements.save, values).await;
+        self.note(result.map(|_| ()).map_err(HotError::from)).await
+    }
+}
+
+/// Rows of one Cassandra partition in one request.
+async fn insert_trades(
+    session: &Session,
+    statement: &PreparedStatement,
+    rows: &[&HotRow],
+) -> Result<(), ExecutionError> {
+    let mut batch = Batch::new(BatchType::Unlogged);
+    batch.set_is_idempotent(true);
+    for _ in rows {
+        batch.append_statement(statement.clone());
+    }
+    let values: Vec<_> = rows.iter().map(|row| row.values()).collect();
+    session.batch(&batch, values).await.map(|_| ())
+}
+
+async fn insert_latest(
+    session: &Session,
+    statement: &PreparedStatement,
+    row: &HotRow,
+) -> Result<(), ExecutionError> {
+    let values = row.latest_values();
+    session.execute_unpaged(statement, values).await.map(|_| ())
+}
+
+/// Carries out requests, so many at a time.
+async fn all(requests: Vec<impl Future<Output = Result<(), ExecutionError>>>) -> Result<(), HotError> {
+    let mut answers = stream::iter(requests).buffer_unordered(CONCURRENCY);
+    while let Some(answer) = answers.next().await {
+        answer?;
+    }
+    Ok(())
+}
+
+/// A session that talks to its own data centre only and waits for a majority of the replicas there.
+pub async fn connect(endpoint: &CassandraEndpoint) -> Result<Session, HotError> {
+    let nearest = DefaultPolicy::builder()
+        .prefer_datacenter(endpoint.datacenter.clone())
+        .permit_dc_failover(false)
+        .token_aware(true)
+        .build();
+    let profile = ExecutionProfile::builder()
+        .consistency(Consistency::LocalQuorum)
+        .request_timeout(Some(REQUEST_LIMIT))
+        .load_balancing_policy(nearest)
+        .build();
+    let session = SessionBuilder::new()
+        .known_nodes(&endpoint.contact_points)
+        .connection_timeout(CONNECT_LIMIT)
+        .cluster_metadata_refresh_interval(METADATA_REFRESH)
+        .default_execution_profile_handle(profile.into_handle())
+        .build()
+        .await?;
+    Ok(session)
+}

@@ -1,0 +1,249 @@
+//! Trades as rows of `trades` and `latest`, and how rows are grouped into requests. Pure.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use scylla::{
+    SerializeRow,
+    value::{CqlDecimal, CqlTimestamp},
+};
+
+use crate::{
+    kafka::Record,
+    model::{Decimal, Trade},
+};
+
+/// Rows of one request. About 150 bytes each: below Cassandra's `batch_size_warn_threshold` of 5 KiB.
+const ROWS_PER_BATCH: usize = 30;
+const HOUR_US: i64 = 3_600_000_000;
+
+/// A trade with where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HotRow {
+    trade: Trade,
+    recv_us: Option<i64>,
+    src: Option<String>,
+    partition: i32,
+    offset: i64,
+}
+
+impl HotRow {
+    /// The row of a record.
+    pub fn new(trade: Trade, record: &Record<'_>, partition: i32) -> Self {
+        Self {
+            trade,
+            recv_us: record.recv_us,
+            src: record.src.map(str::to_owned),
+            partition,
+            offset: record.offset,
+        }
+    }
+
+    /// The trade.
+    pub const fn trade(&self) -> &Trade {
+        &self.trade
+    }
+
+    /// Start of the hour of the trade, microseconds since 1970.
+    const fn bucket_us(&self) -> i64 {
+        self.trade.trade_time_us.div_euclid(HOUR_US) * HOUR_US
+    }
+
+    /// The values of `trades`. Written at the time of the trade, so that a replay is no newer than the original.
+    pub fn values(&self) -> TradeValues<'_> {
+        let trade = &self.trade;
+        TradeValues {
+            exchange: trade.exchange.as_str(),
+            symbol: trade.symbol.as_str(),
+            bucket: timestamp(self.bucket_us()),
+            trade_time: timestamp(trade.trade_time_us),
+            trade_id: trade.trade_id.cast_signed(),
+            event_time: timestamp(trade.event_time_us),
+            recv_time_us: self.recv_us,
+            price: decimal(trade.price),
+            quantity: decimal(trade.quantity),
+            buyer_is_maker: trade.buyer_is_maker,
+            src: self.src.as_deref(),
+            kafka_partition: self.partition,
+            kafka_offset: self.offset,
+            written_at: trade.trade_time_us,
+        }
+    }
+
+    /// The values of `latest`. The trade's id is the write timestamp: the highest id wins, whatever the order of
+    /// arrival, and no two trades of a symbol tie. (Times would: many trades have the same millisecond, and Cassandra
+    /// settles ties cell by cell.) Empty the table with TRUNCATE; a DELETE, stamped with today, would win for ever.
+    pub fn latest_values(&self) -> LatestValues<'_> {
+        let trade = &self.trade;
+        LatestValues {
+            exchange: trade.exchange.as_str(),
+            symbol: trade.symbol.as_str(),
+            trade_id: trade.trade_id.cast_signed(),
+            trade_time: timestamp(trade.trade_time_us),
+            price: decimal(trade.price),
+            quantity: decimal(trade.quantity),
+            buyer_is_maker: trade.buyer_is_maker,
+            written_at: trade.trade_id.cast_signed(),
+        }
+    }
+}
+
+/// A row of `trades`; a field per column (`crds::tables::TRADES`) and the write timestamp.
+#[derive(Debug, SerializeRow)]
+pub struct TradeValues<'a> {
+    exchange: &'a str,
+    symbol: &'a str,
+    bucket: CqlTimestamp,
+    trade_time: CqlTimestamp,
+    trade_id: i64,
+    event_time: CqlTimestamp,
+    recv_time_us: Option<i64>,
+    price: CqlDecimal,
+    quantity: CqlDecimal,
+    buyer_is_maker: bool,
+    src: Option<&'a str>,
+    kafka_partition: i32,
+    kafka_offset: i64,
+    written_at: i64,
+}
+
+/// A row of `latest`; a field per column (`crds::tables::LATEST`) and the write timestamp.
+#[derive(Debug, SerializeRow)]
+pub struct LatestValues<'a> {
+    exchange: &'a str,
+    symbol: &'a str,
+    trade_id: i64,
+    trade_time: CqlTimestamp,
+    price: CqlDecimal,
+    quantity: CqlDecimal,
+    buyer_is_maker: bool,
+    written_at: i64,
+}
+
+/// Rows in the order of their Cassandra partitions, and the ranges of them that go into one request: a batch within one
+/// partition costs little more than one row, a batch over several costs more than its rows apart.
+pub fn batches(rows: &[HotRow]) -> (Vec<&HotRow>, Vec<Range<usize>>) {
+    let key = |row: &HotRow| {
+        (
+            row.trade.exchange.as_str(),
+            row.trade.symbol.clone(),
+            row.bucket_us(),
+        )
+    };
+    let mut sorted: Vec<&HotRow> = rows.iter().collect();
+    sorted.sort_by_cached_key(|row| key(row));
+    let mut ranges = Vec::new();
+    let mut start = 0;
+    for chunk in sorted.chunk_by(|a, b| key(a) == key(b)) {
+        let end = start + chunk.len();
+        while start < end {
+            let next = end.min(start + ROWS_PER_BATCH);
+            ranges.push(start..next);
+            start = next;
+        }
+    }
+    (sorted, ranges)
+}
+
+/// Of each symbol, the trade with the highest id.
+pub fn newest(rows: &[HotRow]) -> Vec<&HotRow> {
+    let mut newest: BTreeMap<(&str, &str), &HotRow> = BTreeMap::new();
+    for row in rows {
+        let place = newest
+            .entry((row.trade.exchange.as_str(), row.trade.symbol.as_str()))
+            .or_insert(row);
+        if row.trade.trade_id > place.trade.trade_id {
+            *place = row;
+        }
+    }
+    newest.into_values().collect()
+}
+
+/// CQL's timestamps count milliseconds.
+const fn timestamp(time_us: i64) -> CqlTimestamp {
+    CqlTimestamp(time_us.div_euclid(1_000))
+}
+
+fn decimal(number: Decimal) -> CqlDecimal {
+    // CQL's decimals have a signed 32-bit scale; ours is 8.
+    CqlDecimal::from_signed_be_bytes_and_exponent(
+        shortest_two_complement(number.mantissa()),
+        Decimal::SCALE.cast_signed(),
+    )
+}
+
+/// Big-endian two's complement without needless leading bytes, as Java's `BigInteger` writes it.
+fn shortest_two_complement(number: i128) -> Vec<u8> {
+    let bytes = number.to_be_bytes();
+    let sign = if number < 0 { 0xff } else { 0x00 };
+    let needless = bytes
+        .windows(2)
+        .take_while(|pair| matches!(pair, [first, second] if *first == sign && (second ^ sign) & 0x80 == 0))
+        .count();
+    bytes.get(needless..).unwrap_or(&bytes).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::processor::testing::trade;
+
+    fn row(symbol: &str, id: u64, time_us: i64) -> HotRow {
+        HotRow::new(trade(symbol, id, time_us), &Record::default(), 0)
+    }
+
+    #[test]
+    fn a_batch_stays_within_one_partition_and_below_the_limit() {
+        let mut rows: Vec<HotRow> = (0..70).map(|id| row("BTCUSDT", id, 0)).collect();
+        rows.extend((70..75).map(|id| row("BTCUSDT", id, HOUR_US)));
+        rows.extend((0..3).map(|id| row("ETHUSDT", id, 0)));
+        rows.reverse();
+        let (sorted, ranges) = batches(&rows);
+        let sizes: Vec<usize> = ranges.iter().map(ExactSizeIterator::len).collect();
+        assert_eq!(sizes, [30, 30, 10, 5, 3]);
+        for range in ranges {
+            let partitions: Vec<_> = sorted[range]
+                .iter()
+                .map(|row| (row.trade.symbol.clone(), row.bucket_us()))
+                .collect();
+            assert!(partitions.windows(2).all(|pair| pair[0] == pair[1]));
+        }
+    }
+
+    #[test]
+    fn the_highest_id_is_the_newest_whatever_its_time_and_order() {
+        let rows = [
+            row("BTCUSDT", 999, 5),
+            row("BTCUSDT", 1_000, 5),
+            row("BTCUSDT", 7, 9),
+            row("ETHUSDT", 1, 0),
+        ];
+        let ids: Vec<u64> = newest(&rows).into_iter().map(|row| row.trade.trade_id).collect();
+        assert_eq!(ids, [1_000, 1]);
+        assert!(rows[1].latest_values().written_at > rows[0].latest_values().written_at);
+    }
+
+    #[rstest]
+    #[case(0, &[0])]
+    #[case(127, &[127])]
+    #[case(128, &[0, 128])]
+    #[case(-128, &[128])]
+    #[case(-129, &[255, 127])]
+    #[case(3_943_248_000_000, &[3, 150, 27, 229, 116, 0])]
+    fn decimals_are_as_java_writes_them(#[case] number: i128, #[case] bytes: &[u8]) {
+        assert_eq!(shortest_two_complement(number), bytes);
+    }
+
+    proptest! {
+        #[test]
+        fn no_digit_of_a_decimal_is_lost(number: i128) {
+            let bytes = shortest_two_complement(number);
+            let sign = if bytes[0] & 0x80 == 0 { 0 } else { 0xff };
+            let mut padded = [sign; 16];
+            padded[16 - bytes.len()..].copy_from_slice(&bytes);
+            prop_assert_eq!(i128::from_be_bytes(padded), number);
+        }
+    }
+}
