@@ -36,6 +36,7 @@ pub fn recorded() -> Vec<String> {
 pub struct Worker {
     ingest: Ingest,
     stop: CancellationToken,
+    client: reqwest::Client,
 }
 
 impl Worker {
@@ -68,13 +69,16 @@ impl Worker {
         };
         let stop = CancellationToken::new();
         let ingest = Ingest::start(config, options, stop.clone()).await.unwrap();
-        Self { ingest, stop }
+        Self {
+            ingest,
+            stop,
+            client: reqwest::Client::new(),
+        }
     }
 
     async fn fetch(&self, path: &str) -> (u16, String) {
-        let answer = reqwest::get(format!("http://{}{path}", self.ingest.address()))
-            .await
-            .unwrap();
+        let url = format!("http://{}{path}", self.ingest.address());
+        let answer = self.client.get(url).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
