@@ -56,7 +56,7 @@ pub fn records(cluster: &Cluster, topic: &str) -> Vec<Record> {
     let mut records = vec![];
     let mut ended = 0;
     while ended < PARTITIONS {
-        match consumer.poll(Duration::from_secs(20)).expect("nothing arrives") {
+        match consumer.poll(Duration::from_mins(1)).expect("nothing arrives") {
             Ok(message) => records.push(record(&message)),
             Err(rdkafka::error::KafkaError::PartitionEOF(_)) => ended += 1,
             Err(error) => panic!("{error}"),
