@@ -30,12 +30,13 @@ struct Good {
 }
 
 impl Remembered {
-    /// How a part stands, given what is wanted now.
-    pub fn state(&self, part: Part, wanted: &Wanted, now: Instant) -> Bootstrap {
+    /// How a part stands, given what is wanted now. `recorded`: an earlier process found it good and said so in the
+    /// status, which holds until it is compared again.
+    pub fn state(&self, part: Part, wanted: &Wanted, recorded: bool, now: Instant) -> Bootstrap {
         let good = self.good.get(&part);
         Bootstrap {
-            done: good.is_some(),
-            due: good.is_some_and(|good| {
+            done: recorded || good.is_some(),
+            due: good.is_none_or(|good| {
                 !part.same(&good.wanted, wanted) || now.duration_since(good.at) > COMPARE_AGAIN
             }),
             error: self

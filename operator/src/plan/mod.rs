@@ -115,7 +115,7 @@ fn bootstrap(part: Part, view: &View, plan: &mut Plan) {
     let engine = part.engine();
     let state = view.part(part);
     let ready = view.engine(engine).ready();
-    if ready && (state.due || !state.done) {
+    if ready && state.due {
         plan.steps.push(Step::Bootstrap(part));
     }
     if state.done {

@@ -100,9 +100,9 @@ pub enum Format {
 /// A part in an engine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bootstrap {
-    /// It was created, or compared and found good, since this process runs.
+    /// It was created, or compared and found good.
     pub done: bool,
-    /// What is asked for has changed, or the last comparison is old.
+    /// It is to be compared: what is asked for has changed, or the last comparison is old or an earlier process's.
     pub due: bool,
     /// Why the last attempt failed: reason and message.
     pub error: Option<(&'static str, String)>,
@@ -150,6 +150,13 @@ impl View {
         self.kafka
             .members()
             .any(|(group, member)| group.role == brokers && member.outdated)
+    }
+
+    /// Takes in how the parts stand after a bootstrap.
+    pub fn set_parts(&mut self, state: impl Fn(Part) -> Bootstrap) {
+        self.topics = state(Part::Topics);
+        self.schema = state(Part::Schema);
+        self.archive = state(Part::Archive);
     }
 
     /// One part.

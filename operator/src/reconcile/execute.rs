@@ -24,7 +24,7 @@ use crate::{
     build,
     engine::Engine,
     events::Notice,
-    plan::{self, Part, Plan, Step, View},
+    plan::{self, Bootstrap, Part, Plan, Step, View},
 };
 
 /// Time to the next look after a step that lets another one follow at once.
@@ -39,22 +39,18 @@ impl Pass<'_> {
         let writer = self.context.writer(self.namespace);
         let paused = pipeline.spec.paused;
         if !paused {
-            self.record(&pipeline.facts.identity).await?;
             deletion::hold(&writer, self.object).await?;
+            self.record(&pipeline.facts.identity).await?;
         }
         let resources = build::build(&pipeline);
         let wanted = Wanted::of(&pipeline);
-        let memory = self.context.memories.get(&self.uid());
-        let mut view = view::view(
-            &Sources {
-                pipeline: &pipeline,
-                resources: &resources,
-                observed,
-                wanted: &wanted,
-                memory: &memory,
-            },
-            Instant::now(),
-        );
+        let part = |part| self.part(part, &wanted);
+        let mut view = view::view(&Sources {
+            pipeline: &pipeline,
+            resources: &resources,
+            observed,
+            part: &part,
+        });
         if view.needs_partitions() {
             view.partitions = self
                 .context
@@ -75,7 +71,9 @@ impl Pass<'_> {
         } else {
             futures::join!(self.ask(observed), self.execute(&applier, &plan, &wanted))
         };
-        let plan = plan.after_writes(!writer.converged());
+        // The status tells of parts that were created just now.
+        view.set_parts(part);
+        let plan = plan::plan(&view).after_writes(!writer.converged());
         self.conclude(&pipeline, &view, &plan, &answers, executed).await
     }
 
@@ -113,6 +111,17 @@ impl Pass<'_> {
         applier.grow(&growing).await?;
         executed.fixed = fixed;
         Ok(executed)
+    }
+
+    /// How a part stands: as this process knows, or as the status says since an earlier one.
+    fn part(&self, part: Part, wanted: &Wanted) -> Bootstrap {
+        let conditions = self.previous().conditions;
+        let recorded = conditions
+            .iter()
+            .any(|c| c.type_ == part.condition() && c.status == "True");
+        self.context.memories.with(&self.uid(), |memory| {
+            memory.state(part, wanted, recorded, Instant::now())
+        })
     }
 
     /// Says whether the part has just become available.

@@ -1,7 +1,5 @@
 //! From the objects that were read to the view that a plan is made from. Pure.
 
-use std::time::Instant;
-
 use crds::names::Role;
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
@@ -12,7 +10,6 @@ use kube::ResourceExt;
 
 use super::{dereference::Observed, identity, validate::ValidatedPipeline};
 use crate::{
-    bootstrap::{Remembered, Wanted},
     build::{self, Resources, RoleDeployment, RoleStatefulSet},
     engine::{Engine, named_placement},
     placement,
@@ -27,27 +24,24 @@ pub struct Sources<'a> {
     pub resources: &'a Resources,
     /// The objects that exist.
     pub observed: &'a Observed,
-    /// What it wants inside its engines.
-    pub wanted: &'a Wanted,
-    /// What is known of that.
-    pub memory: &'a Remembered,
+    /// How a part in its engines stands.
+    pub part: &'a dyn Fn(Part) -> Bootstrap,
 }
 
 /// The view. Kafka's partitions are not in it yet: they are read only when a broker is to be restarted.
-pub fn view(sources: &Sources<'_>, now: Instant) -> View {
+pub fn view(sources: &Sources<'_>) -> View {
     let Sources {
         pipeline, observed, ..
     } = sources;
     let spec = &pipeline.spec;
-    let part = |part| -> Bootstrap { sources.memory.state(part, sources.wanted, now) };
     View {
         kafka: engine(Engine::Kafka, sources),
         cassandra: engine(Engine::Cassandra, sources),
         hdfs: engine(Engine::Hdfs, sources),
         format: format(observed.jobs.get(&build::hdfs::format_job_name(&pipeline.names))),
-        topics: part(Part::Topics),
-        schema: part(Part::Schema),
-        archive: part(Part::Archive),
+        topics: (sources.part)(Part::Topics),
+        schema: (sources.part)(Part::Schema),
+        archive: (sources.part)(Part::Archive),
         workers: sources
             .resources
             .deployments

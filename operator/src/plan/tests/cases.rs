@@ -97,8 +97,8 @@ fn workers_start_as_what_they_need_exists() {
 #[test]
 fn an_outage_takes_nothing_away() {
     let mut view = converged();
-    view.topics = Bootstrap::default();
-    view.schema = Bootstrap::default();
+    view.topics = missing();
+    view.schema = missing();
     for member in &mut view.kafka.groups[1].members {
         member.ready = false;
     }
@@ -228,7 +228,7 @@ fn a_failed_bootstrap_says_why() {
     let mut view = converged();
     view.archive = Bootstrap {
         error: Some(("SafeMode", "NameNode is in safe mode".to_owned())),
-        ..Bootstrap::default()
+        ..missing()
     };
     let plan = plan(&view);
     assert_eq!(reason(&plan, condition::ARCHIVE_READY), Some("SafeMode"));

@@ -53,6 +53,13 @@ fn worker(role: Role) -> WorkerView {
     }
 }
 
+fn missing() -> Bootstrap {
+    Bootstrap {
+        due: true,
+        ..Bootstrap::default()
+    }
+}
+
 fn done() -> Bootstrap {
     Bootstrap {
         done: true,
@@ -99,9 +106,9 @@ fn fresh() -> View {
         }
     }
     view.format = Format::Absent;
-    view.topics = Bootstrap::default();
-    view.schema = Bootstrap::default();
-    view.archive = Bootstrap::default();
+    view.topics = missing();
+    view.schema = missing();
+    view.archive = missing();
     for worker in &mut view.workers {
         worker.exists = false;
         worker.rolled_out = false;
