@@ -2,7 +2,7 @@
 
 use crds::{names::Role, quantity, spec::Storage};
 use k8s_openapi::{
-    api::core::v1::{Container, Probe},
+    api::core::v1::{Container, Lifecycle, LifecycleHandler, Probe, SleepAction},
     apimachinery::pkg::api::resource::Quantity,
 };
 
@@ -17,6 +17,9 @@ const CONTROLLER_STORAGE: &str = "5Gi";
 /// Kafka's own deadline of a controlled shutdown is five minutes; then logs are flushed.
 const BROKER_GRACE_SECONDS: i64 = 330;
 const CONTROLLER_GRACE_SECONDS: i64 = 60;
+/// A broker's controlled shutdown needs a live quorum, and where a whole pipeline is deleted all pods are told to stop at
+/// once. Controllers that stay this much longer spare the brokers the wait for their grace period to end.
+const CONTROLLER_LINGER_SECONDS: i64 = 20;
 
 /// The StatefulSets of a role.
 pub fn build(
@@ -90,7 +93,20 @@ fn container(
         startup_probe: Some(pod::while_starting(alive())),
         liveness_probe: Some(pod::for_liveness(alive())),
         readiness_probe: Some(readiness(role)),
+        lifecycle: (role == Role::KafkaController).then(linger),
         ..pod::script(image, role.as_str(), "/etc/kafka/start.sh")
+    }
+}
+
+fn linger() -> Lifecycle {
+    Lifecycle {
+        pre_stop: Some(LifecycleHandler {
+            sleep: Some(SleepAction {
+                seconds: CONTROLLER_LINGER_SECONDS,
+            }),
+            ..LifecycleHandler::default()
+        }),
+        ..Lifecycle::default()
     }
 }
 
