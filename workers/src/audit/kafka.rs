@@ -65,11 +65,11 @@ pub fn count(endpoint: &KafkaEndpoint) -> Result<Counts, KafkaAuditError> {
     }
     consumer.assign(&list)?;
     let mut counts = Counts::default();
-    let mut last = Instant::now();
+    let mut told = Instant::now();
     while !ends.is_empty() {
         match consumer.poll(POLL) {
             Some(Ok(message)) => {
-                last = Instant::now();
+                told = Instant::now();
                 let (partition, offset) = (message.partition(), message.offset());
                 let Some(end) = ends.get(&partition) else { continue };
                 if offset < *end
@@ -84,7 +84,7 @@ pub fn count(endpoint: &KafkaEndpoint) -> Result<Counts, KafkaAuditError> {
             Some(Err(error)) => tracing::warn!(%error, "cannot fetch for the moment"),
             None => {}
         }
-        if last.elapsed() > SILENCE_LIMIT {
+        if told.elapsed() > SILENCE_LIMIT {
             return Err(KafkaAuditError::Silence(ends.len()));
         }
     }
@@ -98,7 +98,12 @@ fn ends(consumer: &BaseConsumer, topic: &str) -> Result<BTreeMap<i32, i64>, Kafk
         .topics()
         .iter()
         .filter(|found| found.name() == topic)
-        .flat_map(|found| found.partitions().iter().map(|partition| partition.id()))
+        .flat_map(|found| {
+            found
+                .partitions()
+                .iter()
+                .map(rdkafka::metadata::MetadataPartition::id)
+        })
         .collect();
     if partitions.is_empty() {
         return Err(KafkaAuditError::NoTopic(topic.to_owned()));

@@ -20,9 +20,9 @@ use super::store::{ArchiveStore, StoreError, StoredFile, Tail};
 /// within a second.
 const CALL_LIMIT: Duration = Duration::from_secs(15);
 /// A file's bytes through the pipeline of DataNodes, which may have to be rebuilt once.
-const TRANSFER_LIMIT: Duration = Duration::from_secs(120);
+const TRANSFER_LIMIT: Duration = Duration::from_mins(2);
 /// Listing all folders: many questions.
-const LIST_LIMIT: Duration = Duration::from_secs(120);
+const LIST_LIMIT: Duration = Duration::from_mins(2);
 const FOLDER_MODE: u32 = 0o755;
 
 /// An archive's folder on HDFS.

@@ -28,13 +28,7 @@ impl Listing {
     }
 
     /// The newest batch of a partition and the one before.
-    fn newest(
-        &self,
-        partition: i32,
-    ) -> (
-        Option<(BatchId, &BTreeSet<Hour>)>,
-        Option<(BatchId, &BTreeSet<Hour>)>,
-    ) {
+    fn newest(&self, partition: i32) -> (Option<Listed<'_>>, Option<Listed<'_>>) {
         let mut batches = self.0.get(&partition).into_iter().flatten().rev();
         let mut take = || {
             batches.next().map(|(first, hours)| {
@@ -50,6 +44,9 @@ impl Listing {
         (take(), take())
     }
 }
+
+/// A batch and the hours that have a file of it.
+type Listed<'a> = (BatchId, &'a BTreeSet<Hour>);
 
 /// A batch that lacks files, because its writer stopped between two renames.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -89,6 +89,7 @@ impl HotRow {
 
 /// A row of `trades`; a field per column (`crds::tables::TRADES`) and the write timestamp.
 #[derive(Debug, SerializeRow)]
+#[expect(clippy::ref_option_ref, reason = "written by the derive")]
 pub struct TradeValues<'a> {
     exchange: &'a str,
     symbol: &'a str,
