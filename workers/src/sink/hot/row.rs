@@ -1,4 +1,5 @@
 //! Trades as rows of `trades` and `latest`, and how rows are grouped into requests. Pure.
+#![expect(clippy::ref_option_ref, reason = "written by the derive of SerializeRow")]
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -89,7 +90,6 @@ impl HotRow {
 
 /// A row of `trades`; a field per column (`crds::tables::TRADES`) and the write timestamp.
 #[derive(Debug, SerializeRow)]
-#[expect(clippy::ref_option_ref, reason = "written by the derive")]
 pub struct TradeValues<'a> {
     exchange: &'a str,
     symbol: &'a str,
