@@ -12,6 +12,7 @@ use workers::{
         Health,
         server::{self, PORT},
     },
+    kafka::consumer::SESSION,
     metrics,
     processor::{
         archive::ArchiveLane,
@@ -132,6 +133,7 @@ fn archive_lane(
         )),
         kafka: config.kafka.clone(),
         group: archive.group.clone(),
+        session: SESSION,
         board: board.clone(),
         metrics: LaneMetrics::register(registry, "archive"),
         heartbeat: health.heartbeat("archive", LOOP_LIMIT),
@@ -158,6 +160,7 @@ fn hot_lane(
         lane: Arc::new(HotLane::new(store, dead_letters)),
         kafka: config.kafka.clone(),
         group: hot.group.clone(),
+        session: SESSION,
         board: board.clone(),
         metrics: LaneMetrics::register(registry, "hot"),
         heartbeat: health.heartbeat("hot", LOOP_LIMIT),

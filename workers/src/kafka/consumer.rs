@@ -16,11 +16,16 @@ use super::rebalance::{GroupContext, Rebalance};
 /// A consumer whose partitions are read through queues of their own.
 pub type GroupConsumer = StreamConsumer<GroupContext>;
 
-/// Joins the group. Kafka need not be there yet; fails only when the client refuses its settings.
+/// How long the group waits for a member that was killed before its partitions go to others. Kafka's default is 45 s.
+pub const SESSION: Duration = Duration::from_secs(15);
+
+/// Joins the group; `session` is usually [`SESSION`]. Kafka need not be there yet; fails only when the client refuses its
+/// settings.
 pub fn join(
     endpoint: &KafkaEndpoint,
     group: &str,
     client_id: &str,
+    session: Duration,
 ) -> Result<(Arc<GroupConsumer>, UnboundedReceiver<Rebalance>), KafkaError> {
     let (context, rebalances) = GroupContext::new();
     let consumer: GroupConsumer = ClientConfig::new()
@@ -32,9 +37,8 @@ pub fn join(
         // The lanes keep their place in their sinks and commit after that.
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        // A killed member's partitions go to others after this time; Kafka's default is 45 s.
-        .set("session.timeout.ms", "15000")
-        .set("heartbeat.interval.ms", "3000")
+        .set("session.timeout.ms", session.as_millis().to_string())
+        .set("heartbeat.interval.ms", (session / 5).as_millis().to_string())
         // Prefetch per partition: a second of a busy topic, and a bound on memory.
         .set("queued.min.messages", "20000")
         .set("queued.max.messages.kbytes", "8192")

@@ -35,8 +35,9 @@ impl GroupContext {
 }
 
 impl ClientContext for GroupContext {
+    /// The client's own log tells the same, and the client mends it by itself.
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka client");
+        tracing::debug!(%error, reason, "kafka client");
     }
 }
 

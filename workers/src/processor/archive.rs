@@ -257,6 +257,7 @@ impl<S: ArchiveStore> ArchiveLane<S> {
         let partition = source.partition();
         let mut roll_at: Option<Instant> = None;
         let mut oldest_ms = None;
+        let mut told = batch.next();
         loop {
             let now = Instant::now();
             let look_up = now + SLICE;
@@ -300,7 +301,10 @@ impl<S: ArchiveStore> ArchiveLane<S> {
             if batch.rows() == 0 {
                 // Copies and dead letters only: nothing waits to become durable.
                 oldest_ms = None;
-                source.commit(batch.next());
+                if batch.next() > told {
+                    told = batch.next();
+                    source.commit(told);
+                }
             } else if roll_at.is_none() {
                 roll_at = Some(Instant::now() + self.policy.open_for(SystemTime::now()));
             }

@@ -81,6 +81,8 @@ pub struct LaneRunner<L> {
     pub kafka: KafkaEndpoint,
     /// Its consumer group.
     pub group: String,
+    /// How long the group waits for it when it is killed.
+    pub session: Duration,
     /// Where it tells how far it is.
     pub board: Board,
     /// What it counts.
@@ -101,7 +103,8 @@ impl<L: Lane> LaneRunner<L> {
     /// refuses its settings.
     pub async fn run(&self, stop: &CancellationToken) -> Result<(), KafkaError> {
         while !stop.is_cancelled() {
-            let (consumer, mut rebalances) = consumer::join(&self.kafka, &self.group, self.name)?;
+            let (consumer, mut rebalances) =
+                consumer::join(&self.kafka, &self.group, self.name, self.session)?;
             self.readiness.ready();
             let mut owned = BTreeMap::new();
             let end = self.serve(&consumer, &mut rebalances, &mut owned, stop).await;

@@ -108,6 +108,8 @@ impl Member {
             )),
             kafka: topic.endpoint.clone(),
             group: "archive".to_owned(),
+            // The test's broker takes that long for each rebalance, and a rebalance has two rounds.
+            session: Duration::from_secs(1),
             board: board.clone(),
             metrics: LaneMetrics::unregistered(),
             heartbeat: health.heartbeat("archive", PATIENCE),
