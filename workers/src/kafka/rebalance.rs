@@ -53,7 +53,7 @@ impl ConsumerContext for GroupContext {
         let numbers = partitions
             .elements()
             .iter()
-            .map(|element| element.partition())
+            .map(rdkafka::topic_partition_list::TopicPartitionListElem::partition)
             .collect();
         let assigned = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         let change = if assigned {
