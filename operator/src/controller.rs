@@ -39,7 +39,7 @@ const DEBOUNCE: Duration = Duration::from_millis(300);
 /// Pause after the first failure; doubled with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// One broken object must not stop the watch of all others.
 type Guarded = DeserializeGuard<CryptoPipeline>;
@@ -127,6 +127,7 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
 }
 
 /// Error policy: growing pauses, one count for each pipeline.
+#[expect(clippy::needless_pass_by_value, reason = "the controller's signature")]
 fn pause(object: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Action {
     if let Error::Unreadable(_) = error {
         return Action::await_change();

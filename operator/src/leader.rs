@@ -199,22 +199,22 @@ mod tests {
     const FRESH: Duration = Duration::from_secs(1);
     const STALE: Duration = Duration::from_secs(16);
 
-    fn held_by(holder: &str) -> Option<LeaseSpec> {
-        Some(LeaseSpec {
+    fn held_by(holder: &str) -> LeaseSpec {
+        LeaseSpec {
             holder_identity: Some(holder.to_owned()),
             ..LeaseSpec::default()
-        })
+        }
     }
 
     #[rstest]
     #[case::no_lease(None, FRESH, false, Decision::Acquire)]
     #[case::released(Some(LeaseSpec::default()), FRESH, false, Decision::Acquire)]
-    #[case::mine(held_by("a"), FRESH, true, Decision::Renew)]
-    #[case::mine_after_a_container_restart(held_by("a"), FRESH, false, Decision::Renew)]
-    #[case::another_is_alive(held_by("b"), FRESH, false, Decision::Wait)]
-    #[case::another_is_gone(held_by("b"), STALE, false, Decision::Acquire)]
-    #[case::taken_from_me(held_by("b"), FRESH, true, Decision::Lost)]
-    #[case::taken_from_me_and_gone(held_by("b"), STALE, true, Decision::Lost)]
+    #[case::mine(Some(held_by("a")), FRESH, true, Decision::Renew)]
+    #[case::mine_after_a_container_restart(Some(held_by("a")), FRESH, false, Decision::Renew)]
+    #[case::another_is_alive(Some(held_by("b")), FRESH, false, Decision::Wait)]
+    #[case::another_is_gone(Some(held_by("b")), STALE, false, Decision::Acquire)]
+    #[case::taken_from_me(Some(held_by("b")), FRESH, true, Decision::Lost)]
+    #[case::taken_from_me_and_gone(Some(held_by("b")), STALE, true, Decision::Lost)]
     fn decisions(
         #[case] lease: Option<LeaseSpec>,
         #[case] unchanged: Duration,

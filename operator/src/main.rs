@@ -56,7 +56,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     // Probes and metrics are answered until the lease is given back; the runtime's end closes the server.
     let server = http::serve(cli.listen, readiness.clone(), metrics.clone());
     tokio::select! {
-        served = server => served.with_context(|| format!("cannot serve on {}", cli.listen)),
+        ended = server => ended.with_context(|| format!("cannot serve on {}", cli.listen)),
         led = lead(&cli, client, metrics, readiness, stop) => led,
     }
 }

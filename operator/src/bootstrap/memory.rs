@@ -11,7 +11,7 @@ use super::{Outcome, Unavailable, Wanted};
 use crate::plan::{Bootstrap, Part};
 
 /// After so long a good result is compared again, in case someone changed the engine by hand.
-const COMPARE_AGAIN: Duration = Duration::from_secs(600);
+const COMPARE_AGAIN: Duration = Duration::from_mins(10);
 
 /// What is known of one pipeline.
 #[derive(Clone, Debug, Default)]

@@ -88,6 +88,7 @@ pub struct Plan {
 impl Plan {
     /// The plan as it looks after it was carried out. Where something was written, what was seen is out of date: it
     /// cannot be called ready before it was looked at again.
+    #[must_use]
     pub fn after_writes(mut self, wrote: bool) -> Self {
         if wrote {
             self.changing

@@ -194,32 +194,32 @@ mod tests {
         }
     }
 
-    fn processor(partitions: &[(i32, PartitionStatus)]) -> Option<ProcessorStatus> {
+    fn processor(partitions: &[(i32, PartitionStatus)]) -> ProcessorStatus {
         let lane = LaneStatus {
             waiting: None,
             partitions: partitions.iter().cloned().collect(),
         };
-        Some(ProcessorStatus {
+        ProcessorStatus {
             archive: Some(lane.clone()),
             hot: Some(lane),
-        })
+        }
     }
 
-    fn ingest(connected: bool, last_ms: i64) -> Option<IngestStatus> {
+    fn ingest(connected: bool, last_ms: i64) -> IngestStatus {
         let symbol = SymbolStatus {
             last_trade_time_ms: last_ms,
             ..SymbolStatus::default()
         };
-        Some(IngestStatus {
+        IngestStatus {
             connected,
             symbols: BTreeMap::from([("BTCUSDT".to_owned(), symbol)]),
             ..IngestStatus::default()
-        })
+        }
     }
 
     fn answers(processors: Vec<Option<ProcessorStatus>>) -> Answers {
         Answers {
-            ingest: vec![ingest(true, 1_610_064_000_278)],
+            ingest: vec![Some(ingest(true, 1_610_064_000_278))],
             processors,
         }
     }
@@ -229,8 +229,8 @@ mod tests {
         let flow = merge(
             None,
             &answers(vec![
-                processor(&[(0, partition(5, 6, 5))]),
-                processor(&[(1, partition(7, 7, 7))]),
+                Some(processor(&[(0, partition(5, 6, 5))])),
+                Some(processor(&[(1, partition(7, 7, 7))])),
             ]),
             2,
         )
@@ -247,8 +247,8 @@ mod tests {
         let flow = merge(
             None,
             &answers(vec![
-                processor(&[(0, partition(5, 9, 5))]),
-                processor(&[(0, partition(9, 9, 9))]),
+                Some(processor(&[(0, partition(5, 9, 5))])),
+                Some(processor(&[(0, partition(9, 9, 9))])),
             ]),
             1,
         )
@@ -261,12 +261,12 @@ mod tests {
         let mut missing = partition(5, 5, 5);
         missing.missing_ids = 3;
         let full = answers(vec![
-            processor(&[(0, missing)]),
-            processor(&[(1, partition(7, 7, 7))]),
+            Some(processor(&[(0, missing)])),
+            Some(processor(&[(1, partition(7, 7, 7))])),
         ]);
         let before = merge(None, &full, 2).unwrap();
         assert_eq!(before.missing_ids, 3);
-        let half = answers(vec![None, processor(&[(1, partition(7, 7, 7))])]);
+        let half = answers(vec![None, Some(processor(&[(1, partition(7, 7, 7))]))]);
         let after = merge(Some(&before), &half, 2).unwrap();
         assert_eq!(after, before);
     }
@@ -287,7 +287,7 @@ mod tests {
             missing_ids: 3,
             ..DataFlow::default()
         };
-        let repaired = answers(vec![processor(&[(0, partition(5, 5, 5))])]);
+        let repaired = answers(vec![Some(processor(&[(0, partition(5, 5, 5))]))]);
         assert_eq!(merge(Some(&before), &repaired, 1).unwrap().missing_ids, 0);
     }
 
@@ -297,12 +297,12 @@ mod tests {
             ingested_trades: 9,
             ..DataFlow::default()
         };
-        let good = answers(vec![processor(&[])]);
+        let good = answers(vec![Some(processor(&[]))]);
         assert!(judge(Some(&flow), &good).flowing);
 
         let reason = |flow: &DataFlow, answers: &Answers| judge(Some(flow), answers).reason;
         let mut disconnected = good.clone();
-        disconnected.ingest = vec![ingest(false, 0)];
+        disconnected.ingest = vec![Some(ingest(false, 0))];
         assert_eq!(reason(&flow, &disconnected), "FeedDisconnected");
         let mut silent = good.clone();
         silent.ingest.push(None);

@@ -138,7 +138,7 @@ impl Pass<'_> {
                 }
             }
             Err(error) => {
-                tracing::warn!(what = part.what(), reason = error.reason(), %error, "not available yet")
+                tracing::warn!(what = part.what(), reason = error.reason(), %error, "not available yet");
             }
         }
         self.context.memories.with(&self.uid(), |memory| {

@@ -35,7 +35,7 @@ const WHILE_CHANGING: Duration = Duration::from_secs(5);
 /// Time to the next look at a pipeline that is ready: how old the figures in `dataFlow` may be.
 const WHILE_READY: Duration = Duration::from_secs(15);
 /// Time to the next look at a pipeline that waits for a person.
-const WHILE_REFUSED: Duration = Duration::from_secs(60);
+const WHILE_REFUSED: Duration = Duration::from_mins(1);
 
 /// Why a reconciliation failed. It is tried again with growing pauses.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +68,8 @@ pub async fn reconcile(context: &Context, namespace: &str, name: &str) -> Result
         context.metrics.forget(namespace, name);
         return Ok(Action::await_change());
     };
-    let observed = dereference::observe(&context.client, namespace, name).await?;
+    // Boxed here and below: many requests at once are a large future.
+    let observed = Box::pin(dereference::observe(&context.client, namespace, name)).await?;
     let pass = Pass {
         context,
         namespace,
@@ -90,7 +91,7 @@ pub async fn reconcile(context: &Context, namespace: &str, name: &str) -> Result
         claim_sizes: claim_sizes(&observed),
     };
     match validate::validate(&object, facts) {
-        Ok(pipeline) => pass.carry_out(pipeline, &observed).await,
+        Ok(pipeline) => Box::pin(pass.carry_out(pipeline, &observed)).await,
         Err(invalid) => {
             let why = Finding::new(invalid.reason(), invalid.to_string());
             pass.refuse(Phase::Invalid, &why).await

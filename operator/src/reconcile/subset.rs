@@ -15,7 +15,10 @@ pub fn annotation() -> String {
 /// Adds the fingerprint of everything else to the object's annotations.
 pub fn fingerprint(object: &mut Value) {
     let digest = Sha256::digest(object.to_string().as_bytes());
-    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hex = format!(
+        "{:016x}",
+        u64::from_be_bytes(std::array::from_fn(|byte| digest[byte]))
+    );
     if let Some(metadata) = child(object, "metadata")
         && let Some(annotations) = child_of(metadata, "annotations")
     {
