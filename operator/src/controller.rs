@@ -19,11 +19,11 @@ use kube::{
     core::{DeserializeGuard, NamespaceResourceScope},
     runtime::{
         Controller, Predicate, PredicateConfig, WatchStreamExt,
-        controller::{Action, Config},
+        controller::{self, Action, Config},
         predicates, reflector, watcher,
     },
 };
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::{
     context::Context,
@@ -81,8 +81,9 @@ pub async fn run(
         .graceful_shutdown_on(stop)
         .run(reconcile, pause, context)
         .for_each(|result| async move {
-            if let Err(error) = result {
-                debug!(%error, "controller");
+            // A failed reconciliation has been logged already, and an object that is gone is no failure.
+            if let Err(controller::Error::QueueError(error)) = result {
+                warn!(%error, "a watch is interrupted and starts again");
             }
         });
     futures::join!(announce, controller);

@@ -4,7 +4,8 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 
 /// Libraries that log each failed connection themselves. The operator reports the same failures once, with their
 /// reason, in conditions and in its own log.
-const QUIET: &str = "rdkafka=off,librdkafka=off,scylla=off,hdfs_native=off,hyper_util=warn";
+const QUIET: &str =
+    "rdkafka=off,librdkafka=off,scylla=off,hdfs_native=off,kube_client::client::builder=off,hyper_util=warn";
 
 /// Starts logging.
 ///
