@@ -220,12 +220,12 @@ fn stored(root: &str, status: FileStatus) -> Option<StoredFile> {
 /// hdfs-native passes most of the NameNode's exceptions on as class and message.
 fn classify(error: HdfsError) -> StoreError {
     let reason = match &error {
-        HdfsError::FileNotFound(path) => return StoreError::NotFound(path.clone()),
-        HdfsError::AlreadyExists(path) => return StoreError::AlreadyExists(path.clone()),
+        HdfsError::FileNotFound(path) => return StoreError::NotFound(first_line(path)),
+        HdfsError::AlreadyExists(path) => return StoreError::AlreadyExists(first_line(path)),
         HdfsError::RPCError(class, message) | HdfsError::FatalRPCError(class, message) => {
             match class.rsplit('.').next().unwrap_or_default() {
-                "FileNotFoundException" => return StoreError::NotFound(message.clone()),
-                "FileAlreadyExistsException" => return StoreError::AlreadyExists(message.clone()),
+                "FileNotFoundException" => return StoreError::NotFound(first_line(message)),
+                "FileAlreadyExistsException" => return StoreError::AlreadyExists(first_line(message)),
                 "SafeModeException" => "HdfsSafeMode",
                 "StandbyException" => "HdfsStandby",
                 "AccessControlException" | "AuthorizationException" => "HdfsPermissionDenied",
@@ -246,8 +246,13 @@ fn classify(error: HdfsError) -> StoreError {
     };
     StoreError::Unavailable {
         reason,
-        message: error.to_string(),
+        message: first_line(&error.to_string()),
     }
+}
+
+/// The NameNode's messages go on with its stack trace.
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
