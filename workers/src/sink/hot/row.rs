@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use scylla::{
     SerializeRow,
-    value::{CqlDecimal, CqlTimestamp},
+    value::{CqlDecimal, CqlTimestamp, MaybeUnset},
 };
 
 use crate::{
@@ -59,11 +59,11 @@ impl HotRow {
             trade_time: timestamp(trade.trade_time_us),
             trade_id: trade.trade_id.cast_signed(),
             event_time: timestamp(trade.event_time_us),
-            recv_time_us: self.recv_us,
+            recv_time_us: MaybeUnset::from_option(self.recv_us),
             price: decimal(trade.price),
             quantity: decimal(trade.quantity),
             buyer_is_maker: trade.buyer_is_maker,
-            src: self.src.as_deref(),
+            src: MaybeUnset::from_option(self.src.as_deref()),
             kafka_partition: self.partition,
             kafka_offset: self.offset,
             written_at: trade.trade_time_us,
@@ -88,7 +88,8 @@ impl HotRow {
     }
 }
 
-/// A row of `trades`; a field per column (`crds::tables::TRADES`) and the write timestamp.
+/// A row of `trades`; a field per column (`crds::tables::TRADES`) and the write timestamp. What is not known is left
+/// unset: a null would be a tombstone.
 #[derive(Debug, SerializeRow)]
 pub struct TradeValues<'a> {
     exchange: &'a str,
@@ -97,11 +98,11 @@ pub struct TradeValues<'a> {
     trade_time: CqlTimestamp,
     trade_id: i64,
     event_time: CqlTimestamp,
-    recv_time_us: Option<i64>,
+    recv_time_us: MaybeUnset<i64>,
     price: CqlDecimal,
     quantity: CqlDecimal,
     buyer_is_maker: bool,
-    src: Option<&'a str>,
+    src: MaybeUnset<&'a str>,
     kafka_partition: i32,
     kafka_offset: i64,
     written_at: i64,
