@@ -32,8 +32,8 @@ use workers::{
 };
 
 /// A lane's loop comes round every second, and stops for 15 s at most while partitions are handed over.
-const LOOP_LIMIT: Duration = Duration::from_secs(60);
-const CLEAN_EVERY: Duration = Duration::from_secs(3_600);
+const LOOP_LIMIT: Duration = Duration::from_mins(1);
+const CLEAN_EVERY: Duration = Duration::from_hours(1);
 const CLEAN_RETRY: Duration = Duration::from_secs(30);
 
 /// Writes the trades of the topic to the archive and to Cassandra.
@@ -93,10 +93,10 @@ async fn main() -> anyhow::Result<()> {
         hot: has_hot.then(|| hot_board.status()),
     };
     // Answers until the lanes have ended, so that a slow hand-over can be watched.
-    let served = CancellationToken::new();
-    let server = server::serve(arguments.listen, health, registry, status, served.clone()).await?;
+    let answering = CancellationToken::new();
+    let server = server::serve(arguments.listen, health, registry, status, answering.clone()).await?;
     let (archived, hot) = tokio::join!(run(archive, &stop), run(hot, &stop));
-    served.cancel();
+    answering.cancel();
     server.task.await??;
     archived.and(hot)
 }

@@ -40,7 +40,7 @@ const HOUR_US: i64 = 3_600_000_000;
 fn rolling_every(rows: u64) -> RollPolicy {
     RollPolicy {
         size: rows * 16,
-        interval: Duration::from_secs(3_600),
+        interval: Duration::from_hours(1),
     }
 }
 

@@ -34,7 +34,7 @@ const TOPIC: &str = "crypto-stream";
 const DEAD_LETTERS: &str = "crypto-stream.dlq";
 const PARTITIONS: i32 = 4;
 /// The machine may be busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 struct Topic {
     // Dropping it stops the broker.

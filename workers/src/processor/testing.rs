@@ -30,7 +30,7 @@ pub fn trade(symbol: &str, trade_id: u64, time_us: i64) -> Trade {
         quantity: "0.000263".parse().unwrap(),
         trade_time_us,
         event_time_us: trade_time_us + 1_000,
-        buyer_is_maker: trade_id % 2 == 0,
+        buyer_is_maker: trade_id.is_multiple_of(2),
     }
 }
 
