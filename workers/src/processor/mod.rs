@@ -19,6 +19,6 @@ pub mod metrics;
 pub mod roll;
 mod seen;
 #[cfg(test)]
-pub mod testing;
+pub(crate) mod testing;
 
 pub use self::seen::SeenIds;

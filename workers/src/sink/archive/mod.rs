@@ -21,7 +21,7 @@ pub mod footer;
 pub mod hdfs;
 pub mod layout;
 #[cfg(test)]
-pub mod memory;
+pub(crate) mod memory;
 pub mod publish;
 pub mod recover;
 pub mod schema;

@@ -1,5 +1,4 @@
 //! Trades as rows of `trades` and `latest`, and how rows are grouped into requests. Pure.
-#![expect(clippy::ref_option_ref, reason = "written by the derive of SerializeRow")]
 
 use std::{collections::BTreeMap, ops::Range};
 
