@@ -47,7 +47,7 @@ struct Arguments {
     #[arg(long, default_value_t = SocketAddr::from(([0, 0, 0, 0], PORT)))]
     listen: SocketAddr,
     /// A name that no other living processor has: the pod's.
-    #[arg(long, env = "HOSTNAME", default_value = "processor")]
+    #[arg(long, env = "POD_NAME", default_value = "processor")]
     writer: String,
 }
 
