@@ -95,7 +95,7 @@ pub async fn observe(client: &Client, namespace: &str, name: &str) -> kube::Resu
     })
 }
 
-/// Whether volumes of this class can grow. `None`: no such class, as on a cluster whose volumes are made by hand.
+/// Whether volumes of this class can grow. Without such a class, as on a cluster whose volumes are made by hand, they cannot.
 pub async fn can_expand(client: &Client, class: &str) -> kube::Result<bool> {
     let class = Api::<StorageClass>::all(client.clone()).get_opt(class).await?;
     Ok(class.and_then(|class| class.allow_volume_expansion) == Some(true))
