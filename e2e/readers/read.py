@@ -50,10 +50,17 @@ def records(config, topic):
     partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
     consumer.assign(partitions)
     consumer.seek_to_beginning()
-    ends = consumer.end_offsets(partitions)
-    while any(consumer.position(partition) < ends[partition] for partition in partitions):
-        for batch in consumer.poll(timeout_ms=1000).values():
+    begins, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+    unread = {partition for partition in partitions if begins[partition] < ends[partition]}
+    while unread:
+        batches = consumer.poll(timeout_ms=30_000)
+        if not batches:
+            raise TimeoutError(f"no record of {unread} within 30 s")
+        for partition, batch in batches.items():
             yield from batch
+            # The writers use no transactions, so the last record is the one before the end.
+            if batch[-1].offset + 1 >= ends[partition]:
+                unread.discard(partition)
     consumer.close()
 
 

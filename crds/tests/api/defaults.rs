@@ -4,7 +4,7 @@
 use crds::{CryptoPipeline, spec::DeletionPolicy};
 use kube::core::cel::apply_defaults;
 
-use crate::{crd_schema, smallest};
+use crate::{crd_schema, wrong_manifests::smallest};
 
 fn pipeline() -> CryptoPipeline {
     serde_json::from_value(smallest()).unwrap()

@@ -6,22 +6,13 @@ mod defaults;
 mod generated;
 mod rules;
 mod schema;
+mod wrong_manifests;
 
 use kube::CustomResourceExt;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The schema that the CRD carries.
 fn crd_schema() -> Value {
     let crd = serde_json::to_value(crds::CryptoPipeline::crd()).unwrap();
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
-}
-
-/// The smallest manifest that is accepted.
-fn smallest() -> Value {
-    json!({
-        "apiVersion": "cryptopipeline.dev/v1alpha1",
-        "kind": "CryptoPipeline",
-        "metadata": {"name": "market"},
-        "spec": {"ingest": {"symbols": ["BTCUSDT", "ETHUSDT"]}},
-    })
 }

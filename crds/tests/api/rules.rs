@@ -4,74 +4,17 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use crds::CryptoPipeline;
+use json_patch::merge;
 use kube::core::cel::{
     CompiledSchema, ErrorKind, ValidationError, ValidationErrors, Validator, compile_schema,
 };
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{crd_schema, smallest};
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct WrongManifest {
-    name: String,
-    #[serde(default)]
-    metadata: Value,
-    #[serde(default)]
-    spec: Value,
-    stored_spec: Option<Value>,
-    refused_by: Layer,
-    expect: String,
-}
-
-#[derive(Deserialize, PartialEq)]
-enum Layer {
-    Rule,
-    Schema,
-    Operator,
-}
-
-impl WrongManifest {
-    /// The stored object, where the manifest is an update, and the manifest.
-    fn objects(&self) -> (Option<Value>, Value) {
-        let mut object = smallest();
-        let stored = self.stored_spec.as_ref().map(|patch| {
-            merge(&mut object["spec"], patch);
-            object.clone()
-        });
-        merge(&mut object["metadata"], &self.metadata);
-        merge(&mut object["spec"], &self.spec);
-        (stored, object)
-    }
-}
-
-/// JSON merge patch (RFC 7386), where a missing patch changes nothing.
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(fields) = patch else {
-        if !patch.is_null() {
-            *target = patch.clone();
-        }
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(serde_json::Map::new());
-    }
-    let Some(object) = target.as_object_mut() else {
-        return;
-    };
-    for (name, value) in fields {
-        if value.is_null() {
-            object.remove(name);
-        } else {
-            merge(object.entry(name.as_str()).or_insert(Value::Null), value);
-        }
-    }
-}
-
-fn wrong_manifests() -> Vec<WrongManifest> {
-    serde_yaml::from_str(include_str!("../wrong_manifests.yaml")).unwrap()
-}
+use crate::{
+    crd_schema,
+    wrong_manifests::{Layer, smallest, wrong_manifests},
+};
 
 /// The API server, as far as rules go.
 struct Api(CompiledSchema);
@@ -103,6 +46,7 @@ fn messages(node: &Value, found: &mut BTreeSet<String>) {
 fn wrong_manifests_are_refused_with_the_expected_message() {
     let api = Api::new();
     for wrong in wrong_manifests()
+        .unwrap()
         .iter()
         .filter(|wrong| wrong.refused_by == Layer::Rule)
     {
@@ -134,7 +78,7 @@ fn no_rule_goes_untried() {
     let api = Api::new();
     let mut untried = BTreeSet::new();
     messages(&crd_schema(), &mut untried);
-    for wrong in wrong_manifests() {
+    for wrong in wrong_manifests().unwrap() {
         let (stored, object) = wrong.objects();
         for failure in api.failures(&object, stored.as_ref()) {
             untried.remove(&failure.message);
@@ -147,6 +91,7 @@ fn no_rule_goes_untried() {
 fn what_another_layer_refuses_passes_the_rules() {
     let api = Api::new();
     for wrong in wrong_manifests()
+        .unwrap()
         .iter()
         .filter(|wrong| wrong.refused_by == Layer::Operator)
     {

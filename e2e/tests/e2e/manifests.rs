@@ -7,41 +7,22 @@ use crds::{CryptoPipeline, status::condition};
 use e2e::{cluster::Cluster, pipeline::Pipeline, progress::note, testbed::Testbed};
 use kube::{
     Api, ResourceExt,
-    api::{ApiResource, DeleteParams, DynamicObject, PostParams},
+    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
 };
-use serde::Deserialize;
 use serde_json::{Value, json};
 
+#[path = "../../../crds/tests/api/wrong_manifests.rs"]
+mod wrong_manifests;
+use wrong_manifests::{Layer, WrongManifest, wrong_manifests};
+
 const NAMESPACE: &str = "cryptopipeline-e2e-wrong";
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds/tests/wrong_manifests.yaml");
-
-/// One row of the table, whose head explains it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WrongManifest {
-    name: String,
-    #[serde(default)]
-    metadata: Value,
-    #[serde(default)]
-    spec: Value,
-    stored_spec: Option<Value>,
-    refused_by: Layer,
-    expect: String,
-}
-
-#[derive(Clone, Copy, PartialEq, Deserialize)]
-enum Layer {
-    Rule,
-    Schema,
-    Operator,
-}
 
 /// Refused with 422 and a message that names the field and the remedy. Creations and updates are dry runs.
 pub async fn the_api_server_refuses_wrong_manifests(bed: &Testbed) -> Result<()> {
     let cluster = &bed.cluster;
     cluster.fresh_namespace(NAMESPACE).await?;
     let api = pipelines(cluster);
-    let rows: Vec<_> = rows()?
+    let rows: Vec<_> = wrong_manifests()?
         .into_iter()
         .filter(|row| row.refused_by != Layer::Operator)
         .collect();
@@ -63,28 +44,25 @@ pub async fn the_api_server_refuses_wrong_manifests(bed: &Testbed) -> Result<()>
 }
 
 async fn refusal(api: &Api<DynamicObject>, row: &WrongManifest) -> Result<String> {
-    let dry_run = PostParams {
-        dry_run: true,
-        ..PostParams::default()
-    };
-    let answer = if let Some(stored) = &row.stored_spec {
+    let (stored, wrong) = row.objects();
+    let answer = if let Some(mut stored) = stored {
         // Paused, so that the operator makes nothing of it.
-        let mut object = smallest();
-        merge(&mut object["spec"], stored);
-        object["spec"]["paused"] = json!(true);
-        let stored = api
-            .create(&PostParams::default(), &serde_json::from_value(object.clone())?)
-            .await?;
-        object["metadata"]["resourceVersion"] = json!(stored.resource_version());
-        merge(&mut object["spec"], &row.spec);
-        let answer = api
-            .replace(&stored.name_any(), &dry_run, &serde_json::from_value(object)?)
-            .await;
-        delete(api, &stored.name_any()).await?;
+        stored["spec"]["paused"] = json!(true);
+        let name = create(api, stored).await?;
+        let dry_run = PatchParams {
+            dry_run: true,
+            ..PatchParams::default()
+        };
+        let change = json!({"spec": row.spec});
+        let answer = api.patch(&name, &dry_run, &Patch::Merge(change)).await;
+        delete(api, &name).await?;
         answer
     } else {
-        api.create(&dry_run, &serde_json::from_value(manifest(row))?)
-            .await
+        let dry_run = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
+        api.create(&dry_run, &serde_json::from_value(wrong)?).await
     };
     match answer {
         Err(kube::Error::Api(status)) if status.code == 422 => Ok(status.message),
@@ -93,19 +71,27 @@ async fn refusal(api: &Api<DynamicObject>, row: &WrongManifest) -> Result<String
     }
 }
 
+/// Returns the object's name.
+async fn create(api: &Api<DynamicObject>, object: Value) -> Result<String> {
+    let stored = api
+        .create(&PostParams::default(), &serde_json::from_value(object)?)
+        .await?;
+    Ok(stored.name_any())
+}
+
 /// What only the operator can see is stored and answered by the condition `Ready`.
 pub async fn conditions_name_what_the_api_server_cannot_see(bed: &Testbed) -> Result<()> {
     let cluster = &bed.cluster;
     cluster.fresh_namespace(NAMESPACE).await?;
     let api = pipelines(cluster);
-    for row in rows()?.iter().filter(|row| row.refused_by == Layer::Operator) {
-        let stored = api
-            .create(&PostParams::default(), &serde_json::from_value(manifest(row))?)
-            .await?;
+    for row in wrong_manifests()?
+        .iter()
+        .filter(|row| row.refused_by == Layer::Operator)
+    {
         let pipeline = Pipeline {
             cluster: cluster.clone(),
             namespace: NAMESPACE.to_owned(),
-            name: stored.name_any(),
+            name: create(&api, row.objects().1).await?,
         };
         let refused = pipeline.wait_condition(condition::READY, Duration::from_secs(30), |ready| {
             ready.status == "False" && ready.message.contains(&row.expect)
@@ -131,44 +117,4 @@ async fn delete(api: &Api<DynamicObject>, name: &str) -> Result<()> {
 fn pipelines(cluster: &Cluster) -> Api<DynamicObject> {
     let resource = ApiResource::erase::<CryptoPipeline>(&());
     Api::namespaced_with(cluster.client.clone(), NAMESPACE, &resource)
-}
-
-fn rows() -> Result<Vec<WrongManifest>> {
-    let text = std::fs::read_to_string(TABLE).with_context(|| format!("reading {TABLE}"))?;
-    Ok(serde_yaml::from_str(&text)?)
-}
-
-fn smallest() -> Value {
-    json!({
-        "apiVersion": "cryptopipeline.dev/v1alpha1",
-        "kind": "CryptoPipeline",
-        "metadata": {"name": "market"},
-        "spec": {"ingest": {"symbols": ["BTCUSDT", "ETHUSDT"]}},
-    })
-}
-
-fn manifest(row: &WrongManifest) -> Value {
-    let mut object = smallest();
-    merge(&mut object["metadata"], &row.metadata);
-    merge(&mut object["spec"], &row.spec);
-    object
-}
-
-/// JSON merge patch (RFC 7386), where a missing patch changes nothing.
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(fields) = patch else {
-        if !patch.is_null() {
-            *target = patch.clone();
-        }
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    for (name, value) in fields {
-        match (value.is_null(), target.as_object_mut()) {
-            (true, Some(object)) => drop(object.remove(name)),
-            _ => merge(&mut target[name.as_str()], value),
-        }
-    }
 }

@@ -1,16 +1,9 @@
 //! What a well-behaved client sees on the streams.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers of tests fail the test"
-)]
 
-mod common;
-
-use common::{Client, fast, ids, recorded_lines, sim};
 use exchange_sim::SymbolSpec;
 use serde_json::{Value, json};
+
+use crate::client::{Client, fast, ids, recorded_lines, sim};
 
 #[tokio::test]
 async fn the_recorded_symbol_arrives_byte_for_byte() {

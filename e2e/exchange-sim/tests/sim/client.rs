@@ -1,5 +1,4 @@
 //! A client of the simulated exchange as tests need it.
-#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::{io::Read, time::Duration};
 

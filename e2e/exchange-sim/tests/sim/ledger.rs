@@ -1,18 +1,11 @@
 //! What the exchange itself knows, and what tests may do to it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers of tests fail the test"
-)]
-
-mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Client, fast, ids, sim, spread, until};
 use exchange_sim::{ExchangeError, IdRange, Sim, Start, SymbolLedger, SymbolSpec};
 use serde_json::{Value, json};
+
+use crate::client::{Client, fast, ids, sim, spread, until};
 
 fn page(sim: &Sim, symbol: &str) -> SymbolLedger {
     sim.ledger().symbols[symbol].clone()

@@ -1,22 +1,15 @@
 //! What a client is punished for. Every punishment appears in the ledger.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers of tests fail the test"
-)]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{Client, fast, strict, until};
 use exchange_sim::{Limits, Sim, SymbolSpec, Violation};
 use serde_json::{Value, json};
 use tokio_tungstenite::{
     connect_async,
     tungstenite::{Error, Message},
 };
+
+use crate::client::{Client, fast, strict, until};
 
 fn count(sim: &Sim, violation: Violation) -> u64 {
     sim.ledger()

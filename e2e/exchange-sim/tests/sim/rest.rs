@@ -1,17 +1,10 @@
 //! The REST endpoints: form, errors and weights.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers of tests fail the test"
-)]
 
-mod common;
-
-use common::{Client, fast, sim, strict, until};
 use exchange_sim::{Limits, Sim, Start, SymbolSpec, Violation};
 use reqwest::Response;
 use serde_json::{Value, json};
+
+use crate::client::{Client, fast, sim, strict, until};
 
 async fn get(sim: &Sim, path: &str) -> Response {
     reqwest::get(format!("{}/api/v3/{path}", sim.rest_url()))

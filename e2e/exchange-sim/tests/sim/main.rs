@@ -1,0 +1,9 @@
+//! The simulated exchange, as a client sees it.
+
+#![cfg(test)]
+
+mod client;
+mod ledger;
+mod limits;
+mod rest;
+mod streams;
