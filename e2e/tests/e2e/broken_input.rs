@@ -1,9 +1,6 @@
 //! What no worker can read: it is counted or kept aside, and the trades behind it arrive.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result};
 use e2e::{
@@ -59,7 +56,7 @@ pub async fn nothing_stops_and_nothing_is_hidden(bed: &Testbed) -> Result<()> {
     stream.flow(200).await?;
     wait_dead_letters(bed, &written).await?;
     note(format_args!(
-        "{} dead letters of each lane, with their origin and the reason",
+        "{} dead letters, with their origin and the reason",
         RECORDS.len()
     ));
     stream.end_complete().await
@@ -87,22 +84,20 @@ impl DeadLetter {
     }
 }
 
-/// Waits until each lane has put every broken record aside. After a failure a lane may do so twice.
+/// Waits until every broken record has been put aside. After a failure that may happen twice.
 async fn wait_dead_letters(bed: &Testbed, written: &[Written]) -> Result<()> {
-    until("dead letters of both lanes", Duration::from_mins(2), async || {
+    until("dead letters", Duration::from_mins(2), async || {
         let output = read(&bed.pipeline, &["dead-letters"]).await?;
         let letters: Vec<DeadLetter> = output
             .iter()
             .map(|line| serde_json::from_str(line))
             .collect::<Result<_, _>>()?;
-        let lanes = |(record, written): (&&str, &Written)| {
-            let told = letters.iter().filter(|letter| letter.tells_of(record, written));
-            told.filter_map(|letter| letter.headers.get("lane"))
-                .collect::<BTreeSet<_>>()
-                .len()
-        };
-        let arrived: usize = RECORDS.iter().zip(written).map(lanes).sum();
-        let wanted = 2 * RECORDS.len();
+        let arrived = RECORDS
+            .iter()
+            .zip(written)
+            .filter(|(record, written)| letters.iter().any(|letter| letter.tells_of(record, written)))
+            .count();
+        let wanted = RECORDS.len();
         Ok(Look::when(
             arrived == wanted,
             (),
