@@ -3,8 +3,8 @@
 set -euo pipefail
 source "$(dirname "$0")/../e2e/cluster/lib.sh"
 
-# The end-to-end tests that hold on every run so far. `make e2e` runs all of them; one moves here once it holds too.
-gate=(plain placement manifests)
+# The end-to-end tests that have held so far. `make e2e` runs all of them; one moves here once it holds too.
+gate=(plain placement manifests readers broken_input scaling kills)
 e2e_log=$CRYPTOPIPELINE_CACHE/log/end-to-end-tests.log
 
 "$repo_dir/hack/test-unit.sh"

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt, api::DeleteParams};
+use tokio::process::Command;
 
 use crate::{
     cluster::Cluster,
@@ -21,10 +22,11 @@ pub struct Victim {
     crowd: usize,
 }
 
-/// Deletes a pod without any grace, as `kubectl delete pod --grace-period=0 --force` does: it is gone from the API at once,
-/// whatever it was doing.
+/// Kills the processes of a pod and then deletes it, so that its successor is a new pod. A deletion alone would not do: even a
+/// forced one sends SIGTERM first.
 pub async fn kill(cluster: &Cluster, namespace: &str, labels: &str, name: Option<&str>) -> Result<Victim> {
-    let pods: Vec<Pod> = cluster.list(namespace, labels).await?;
+    let mut pods: Vec<Pod> = cluster.list(namespace, labels).await?;
+    pods.retain(|pod| pod.metadata.deletion_timestamp.is_none());
     let pod = pods
         .iter()
         .find(|pod| name.is_none_or(|name| pod.name_any() == name))
@@ -34,11 +36,49 @@ pub async fn kill(cluster: &Cluster, namespace: &str, labels: &str, name: Option
         uid: pod.uid(),
         crowd: pods.len(),
     };
+    sigkill(pod).await?;
     let api: Api<Pod> = cluster.api(namespace);
     api.delete(&victim.name, &DeleteParams::default().grace_period(0))
         .await?;
     note(format_args!("killed {}", victim.name));
     Ok(victim)
+}
+
+/// Sends SIGKILL to the first process of every container, on the node, which kind runs as a Docker container of the same name.
+async fn sigkill(pod: &Pod) -> Result<()> {
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+    let node = node.with_context(|| format!("{} runs on no node", pod.name_any()))?;
+    let statuses = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.container_statuses.as_deref());
+    for id in statuses
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|status| status.container_id.as_deref())
+    {
+        let id = id.trim_start_matches("containerd://");
+        let kill = [
+            "exec",
+            node,
+            "ctr",
+            "--namespace",
+            "k8s.io",
+            "tasks",
+            "kill",
+            "--signal",
+            "SIGKILL",
+            id,
+        ];
+        let answer = Command::new("docker").args(kill).output().await?;
+        ensure!(
+            answer.status.success(),
+            "killing {} on {node}: {}",
+            pod.name_any(),
+            String::from_utf8_lossy(&answer.stderr)
+        );
+    }
+    Ok(())
 }
 
 /// Waits until the victim is gone and as many pods as before are ready.
