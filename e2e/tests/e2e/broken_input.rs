@@ -81,10 +81,12 @@ impl DeadLetter {
             && header("partition") == written.partition.to_string()
             && header("offset") == written.offset.to_string()
             && !header("reason").is_empty()
+            && header("lane") == "archive"
     }
 }
 
-/// Waits until every broken record has been put aside. After a failure that may happen twice.
+/// Waits until the archive lane, the one that buries while it is enabled, has put every broken record aside. After a failure that
+/// may happen twice.
 async fn wait_dead_letters(bed: &Testbed, written: &[Written]) -> Result<()> {
     until("dead letters", Duration::from_mins(2), async || {
         let output = read(&bed.pipeline, &["dead-letters"]).await?;
