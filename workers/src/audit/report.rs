@@ -52,25 +52,10 @@ fn place(ids: Option<&Ids>, bounds: Option<IdInterval>) -> PlaceAudit {
         trades: ids.distinct.count(),
         ids: ranges(ids.distinct.ranges()),
         missing: bounds
-            .map(|bounds| missing(&ids.distinct, bounds))
+            .map(|bounds| ranges(&ids.distinct.missing_in(bounds)))
             .unwrap_or_default(),
         duplicates: ranges(ids.repeated.ranges()),
     }
-}
-
-/// The ids within the bounds that are not in the set; the set lies within the bounds.
-fn missing(set: &IdIntervals, bounds: IdInterval) -> Vec<IdRange> {
-    let (Some(first), Some(last)) = (set.first(), set.last()) else {
-        return ranges(&[bounds]);
-    };
-    let before = first
-        .checked_sub(1)
-        .and_then(|end| IdInterval::new(bounds.first(), end));
-    let after = last
-        .checked_add(1)
-        .and_then(|start| IdInterval::new(start, bounds.last()));
-    let gaps: Vec<IdInterval> = before.into_iter().chain(set.gaps()).chain(after).collect();
-    ranges(&gaps)
 }
 
 fn ranges(intervals: &[IdInterval]) -> Vec<IdRange> {

@@ -179,6 +179,25 @@ impl IdIntervals {
         })
     }
 
+    /// The ids of `bounds` that are not in the set, as ranges in rising order.
+    pub fn missing_in(&self, bounds: IdInterval) -> Vec<IdInterval> {
+        let begin = self.ranges.partition_point(|range| range.last < bounds.first);
+        let within = self
+            .ranges
+            .iter()
+            .skip(begin)
+            .take_while(|range| range.first <= bounds.last);
+        let mut missing = vec![];
+        let mut next = Some(bounds.first);
+        for range in within {
+            let before = next.zip(range.first.checked_sub(1));
+            missing.extend(before.and_then(|(first, last)| IdInterval::new(first, last)));
+            next = range.last.checked_add(1);
+        }
+        missing.extend(next.and_then(|first| IdInterval::new(first, bounds.last)));
+        missing
+    }
+
     /// The ranges of the set, in rising order, none touching its neighbour.
     pub fn ranges(&self) -> &[IdInterval] {
         &self.ranges
@@ -247,8 +266,11 @@ mod tests {
             set.gaps().collect::<Vec<_>>(),
             [IdInterval::new(1, u64::MAX - 2).unwrap()]
         );
-        set.insert_range(IdInterval::new(0, u64::MAX).unwrap());
+        let all = IdInterval::new(0, u64::MAX).unwrap();
+        assert_eq!(set.missing_in(all), set.gaps().collect::<Vec<_>>());
+        set.insert_range(all);
         assert_eq!(set.ranges().len(), 1);
+        assert_eq!(set.missing_in(all), []);
     }
 
     /// A step on both the set and its model.
@@ -282,6 +304,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn names_what_is_missing_within_any_bounds(
+            present in prop::collection::btree_set(0_u64..60, 0..40), first in 0_u64..60, length in 0_u64..20,
+        ) {
+            let set: IdIntervals = present.iter().copied().collect();
+            let bounds = IdInterval::new(first, first + length).unwrap();
+            let missing = set.missing_in(bounds);
+            let expected: Vec<_> = (first..=first + length).filter(|id| !present.contains(id)).collect();
+            prop_assert_eq!(ids(missing.iter().copied()), expected);
+            prop_assert!(missing.windows(2).all(|pair| pair[0].last + 1 < pair[1].first));
+        }
+
         #[test]
         fn behaves_as_a_set_of_ids(steps in prop::collection::vec(step(), 0..80)) {
             let mut set = IdIntervals::new();
