@@ -13,10 +13,13 @@ use std::time::{Duration, Instant};
 use crds::wire::{AuditReport, AuditorConfig};
 use tokio::time::sleep;
 
-use self::{count::Counts, kafka::KafkaAuditError};
-use crate::sink::{
-    archive::{hdfs::HdfsStore, publish::PublishError},
-    hot::{HotError, cassandra::connect},
+use self::count::Counts;
+use crate::{
+    kafka::bounded::BoundedReadError,
+    sink::{
+        archive::{hdfs::HdfsStore, publish::PublishError},
+        hot::{HotError, cassandra::connect},
+    },
 };
 
 const PAUSE: Duration = Duration::from_secs(2);
@@ -26,7 +29,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub enum AuditError {
     /// The topic.
     #[error("counting the topic: {0}")]
-    Kafka(#[from] KafkaAuditError),
+    Kafka(#[from] BoundedReadError),
     /// The table.
     #[error("counting the table: {0}")]
     Cassandra(#[from] HotError),
@@ -52,7 +55,7 @@ pub async fn run(config: &AuditorConfig, symbols: &[String]) -> Result<AuditRepo
     let kafka = async move {
         let counted = tokio::task::spawn_blocking(move || kafka::count(&topic)).await;
         counted
-            .unwrap_or(Err(KafkaAuditError::Ended))
+            .unwrap_or(Err(BoundedReadError::Ended))
             .map_err(AuditError::from)
     };
     let cassandra = async {

@@ -1,10 +1,12 @@
 //! Kafka, on both ends.
 
+pub mod bounded;
 pub mod consumer;
 pub mod headers;
 pub mod partition;
 pub mod producer;
 pub mod rebalance;
 mod record;
+pub mod table;
 
 pub use self::record::Record;
