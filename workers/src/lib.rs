@@ -8,6 +8,7 @@
 
 pub mod audit;
 pub mod backoff;
+pub mod clock;
 pub mod config;
 pub mod decode;
 pub mod feed;

@@ -1,22 +1,21 @@
 //! Where trades come from: one module per exchange. A feed reads, checks and passes on; it never talks to Kafka.
 
 pub mod binance;
+pub mod history;
 pub mod monitor;
 pub mod queue;
 
-use std::{
-    sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{
-    monitor::Monitor,
+    history::{History, HistoryError},
+    monitor::{LastLoss, Monitor},
     queue::{Intake, Outlet, queue},
 };
-use crate::model::Trade;
+use crate::{clock::now_us, model::Trade};
 
 /// A source of trades.
 pub trait Feed: Send + 'static {
@@ -33,9 +32,20 @@ pub trait Feed: Send + 'static {
     ) -> impl Future<Output = ()> + Send;
 }
 
+/// Where a trade was had from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The exchange's live stream.
+    Live,
+    /// The exchange's record of the past, by REST.
+    Rest,
+}
+
 /// What a feed read.
 #[derive(Debug)]
 pub struct Received {
+    /// From where.
+    pub source: Source,
     /// When, microseconds since 1970.
     pub wall_us: i64,
     /// When, for measuring.
@@ -47,14 +57,22 @@ pub struct Received {
 }
 
 impl Received {
-    /// Received now.
+    /// Received now from a live stream.
     pub fn now(bytes: Bytes, content: Result<Trade, &'static str>) -> Self {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
-            wall_us: i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX),
+            source: Source::Live,
+            wall_us: now_us(),
             at: Instant::now(),
             bytes,
             content,
+        }
+    }
+
+    /// Fetched now, and brought into the form of the live stream.
+    pub fn fetched(bytes: Bytes, trade: Trade) -> Self {
+        Self {
+            source: Source::Rest,
+            ..Self::now(bytes, Ok(trade))
         }
     }
 }

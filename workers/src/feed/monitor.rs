@@ -1,20 +1,42 @@
 //! What is known about a feed's connections: for `/readyz`, `/status` and `/metrics`.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
-    registry::Registry,
+    registry::{Registry, Unit},
 };
 
 use crate::{
+    clock::now_ms,
     health::Readiness,
     metrics::{Reason, latency_histogram},
     model::Trade,
 };
+
+/// No offset of clocks.
+const UNKNOWN: i64 = i64::MIN;
+
+/// When a connection was last lost. Cloning gives another handle to the same.
+#[derive(Clone, Debug, Default)]
+pub struct LastLoss(Arc<AtomicI64>);
+
+impl LastLoss {
+    /// Milliseconds since 1970; 0 when none was lost.
+    pub fn ms(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn now(&self) {
+        self.0.store(now_ms(), Ordering::Relaxed);
+    }
+}
 
 /// The state of all connections of one feed, and its counters.
 #[derive(Debug)]
@@ -23,10 +45,14 @@ pub struct Monitor {
     received: Counter,
     in_flight: Gauge,
     event_to_receive: Histogram,
+    /// By how many microseconds the exchange's clock is ahead; [`UNKNOWN`] before the exchange was asked.
+    clock_offset_us: AtomicI64,
+    clock_offset: Gauge<f64, AtomicU64>,
     /// By connection: `None` when it is subscribed, else what it waits for.
     waiting: Mutex<Vec<Option<String>>>,
     connections: Counter,
     lost: Family<Reason, Counter>,
+    last_loss: LastLoss,
     rejected: Family<Reason, Counter>,
     rejected_total: Counter,
 }
@@ -40,9 +66,12 @@ impl Monitor {
             received: Counter::default(),
             in_flight,
             event_to_receive: latency_histogram(),
+            clock_offset_us: AtomicI64::new(UNKNOWN),
+            clock_offset: Gauge::default(),
             waiting: Mutex::new(vec![Some("connecting".to_owned()); connections]),
             connections: Counter::default(),
             lost: Family::default(),
+            last_loss: LastLoss::default(),
             rejected: Family::default(),
             rejected_total: Counter::default(),
         };
@@ -53,8 +82,14 @@ impl Monitor {
         );
         registry.register(
             "event_to_receive_seconds",
-            "From the exchange's event time to the reading of a trade, by two clocks",
+            "From the exchange's event time to the reading of a trade, by the exchange's clock",
             monitor.event_to_receive.clone(),
+        );
+        registry.register_with_unit(
+            "clock_offset",
+            "By how much the exchange's clock is ahead of this one",
+            Unit::Seconds,
+            monitor.clock_offset.clone(),
         );
         registry.register(
             "connections",
@@ -88,6 +123,7 @@ impl Monitor {
     /// A connection ended or was not made.
     pub fn lost(&self, connection: usize, reason: &'static str, detail: &str) {
         self.lost.get_or_create(&Reason { reason }).inc();
+        self.last_loss.now();
         self.set(
             connection,
             Some(format!("connecting again after {reason}: {detail}")),
@@ -98,10 +134,24 @@ impl Monitor {
     pub fn received(&self, wall_us: i64, trade: &Trade) {
         self.received.inc();
         self.in_flight.inc();
-        // The clocks may differ: then the least that can be said is that it took no time.
-        let delay = u64::try_from(wall_us.saturating_sub(trade.event_time_us)).unwrap_or_default();
+        let exchange_us = wall_us.saturating_add(self.clock_offset_us().unwrap_or(0));
+        // The clocks may differ by more than is known: then the least that can be said is that it took no time.
+        let delay = u64::try_from(exchange_us.saturating_sub(trade.event_time_us)).unwrap_or_default();
         self.event_to_receive
             .observe(Duration::from_micros(delay).as_secs_f64());
+    }
+
+    /// The exchange's clock is ahead by so many microseconds.
+    pub fn clock_offset(&self, us: i64) {
+        self.clock_offset_us.store(us, Ordering::Relaxed);
+        let length = Duration::from_micros(us.unsigned_abs()).as_secs_f64();
+        self.clock_offset.set(if us < 0 { -length } else { length });
+    }
+
+    /// By how many microseconds the exchange's clock is ahead, once that is known.
+    pub fn clock_offset_us(&self) -> Option<i64> {
+        let us = self.clock_offset_us.load(Ordering::Relaxed);
+        (us != UNKNOWN).then_some(us)
     }
 
     /// A frame was no trade and no known control message.
@@ -118,6 +168,11 @@ impl Monitor {
     /// Connections ever made.
     pub fn connections(&self) -> u64 {
         self.connections.get()
+    }
+
+    /// When a connection was last lost.
+    pub fn last_loss(&self) -> LastLoss {
+        self.last_loss.clone()
     }
 
     /// Frames ever rejected.

@@ -4,9 +4,11 @@
 pub const EXCHANGE: &str = "exchange";
 /// When the producer received the trade, microseconds since 1970, in decimal.
 pub const RECV_US: &str = "recv_us";
-/// Where the producer had the trade from: [`WS`] or `rest`.
+/// Where the producer had the trade from: [`WS`] or [`REST`].
 pub const SRC: &str = "src";
 /// [`SRC`] of what a live stream sent.
 pub const WS: &str = "ws";
+/// [`SRC`] of what was fetched from the exchange's record of the past.
+pub const REST: &str = "rest";
 /// Of a dead letter: why it could not be read, as a stable CamelCase name.
 pub const REASON: &str = "reason";

@@ -3,12 +3,12 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use crds::wire::{LaneStatus, PartitionStatus};
 
 use super::SeenIds;
+use crate::clock::now_ms;
 
 /// One lane's board. Cloning gives another handle to the same.
 #[derive(Clone, Debug, Default)]
@@ -142,11 +142,6 @@ impl Drop for PartitionBoard {
     fn drop(&mut self) {
         self.board.entries().remove(&self.number);
     }
-}
-
-fn now_ms() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ impl From<tungstenite::Error> for End {
         match error {
             tungstenite::Error::Http(response) => Self::Handshake {
                 status: response.status(),
-                wait: asked_wait(&response),
+                wait: asked_wait(response.status(), response.headers()),
             },
             error => Self::Failed(Box::new(error)),
         }
@@ -95,12 +95,11 @@ impl From<tungstenite::Error> for End {
 }
 
 /// 429 and 418 (a ban) say in `Retry-After` for how many seconds.
-fn asked_wait(response: &http::Response<Option<Vec<u8>>>) -> Duration {
-    let seconds = response
-        .headers()
+pub fn asked_wait(status: http::StatusCode, headers: &http::HeaderMap) -> Duration {
+    let seconds = headers
         .get(http::header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.parse().ok());
-    match (response.status().as_u16(), seconds) {
+    match (status.as_u16(), seconds) {
         (_, Some(seconds)) => Duration::from_secs(seconds),
         (418 | 429, None) => COOL_DOWN,
         _ => Duration::ZERO,

@@ -7,6 +7,7 @@ mod end;
 mod frame;
 mod link;
 mod plan;
+pub mod rest;
 mod subscription;
 
 use std::{

@@ -1,0 +1,98 @@
+//! From a row of `historicalTrades` to the event of the live stream. Pure.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    decode::{self, DecodeError},
+    feed::Received,
+    model::Symbol,
+};
+
+/// A trade as REST tells it (binance-spot-api-docs: rest-api.md, "Old trade lookup").
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    /// Trade id.
+    pub id: u64,
+    price: String,
+    qty: String,
+    time: i64,
+    is_buyer_maker: bool,
+    is_best_match: bool,
+}
+
+/// The fields of a `trade` event in the stream's own order.
+#[derive(Serialize)]
+struct Wire<'a> {
+    e: &'static str,
+    #[serde(rename = "E")]
+    event_time: i64,
+    s: &'a str,
+    t: u64,
+    p: &'a str,
+    q: &'a str,
+    #[serde(rename = "T")]
+    trade_time: i64,
+    m: bool,
+    #[serde(rename = "M")]
+    best_match: bool,
+}
+
+impl Row {
+    /// The trade as the live stream would have sent it, byte for byte but for the event time: REST does not tell when
+    /// the event was sent, so that it is the trade's own time.
+    pub fn received(&self, symbol: &Symbol) -> Result<Received, DecodeError> {
+        let event = serde_json::to_vec(&Wire {
+            e: "trade",
+            event_time: self.time,
+            s: symbol,
+            t: self.id,
+            p: &self.price,
+            q: &self.qty,
+            trade_time: self.time,
+            m: self.is_buyer_maker,
+            best_match: self.is_best_match,
+        })?;
+        let trade = decode::trade(&event)?;
+        Ok(Received::fetched(Bytes::from(event), trade))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::Source;
+
+    const ROW: &str = r#"{"id":553287559,"price":"39432.48000000","qty":"0.00026300","quoteQty":"10.37074224",
+        "time":1610064000278,"isBuyerMaker":true,"isBestMatch":true}"#;
+
+    fn row(text: &str) -> Row {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_row_becomes_the_bytes_of_the_stream() {
+        let received = row(ROW).received(&"BTCUSDT".parse().unwrap()).unwrap();
+        assert_eq!(
+            received.bytes,
+            r#"{"e":"trade","E":1610064000278,"s":"BTCUSDT","t":553287559,"p":"39432.48000000","q":"0.00026300","T":1610064000278,"m":true,"M":true}"#
+        );
+        assert_eq!(received.source, Source::Rest);
+        assert_eq!(received.content.unwrap().trade_id, 553_287_559);
+    }
+
+    #[test]
+    fn a_symbol_beyond_ascii_stays_as_it_is() {
+        let received = row(ROW).received(&"币安人生USDT".parse().unwrap()).unwrap();
+        let text = String::from_utf8(received.bytes.to_vec()).unwrap();
+        assert!(text.contains(r#""s":"币安人生USDT""#), "{text}");
+    }
+
+    #[test]
+    fn a_row_that_no_trade_can_have_is_refused() {
+        let absurd = ROW.replace("39432.48000000", "0.00000000");
+        let error = row(&absurd).received(&"BTCUSDT".parse().unwrap()).unwrap_err();
+        assert_eq!(error.reason(), "AbsurdValue");
+    }
+}
