@@ -2,6 +2,7 @@
 //! it, and the wire types that the operator and the workers share. Pure data: nothing here does I/O.
 
 pub mod duration;
+pub mod gap;
 pub mod names;
 pub mod quantity;
 pub mod spec;

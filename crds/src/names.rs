@@ -174,6 +174,11 @@ impl Names {
     pub fn hot_group(&self) -> String {
         format!("{}-hot", self.pipeline)
     }
+
+    /// Consumer group of the lane of gaps.
+    pub fn gap_group(&self) -> String {
+        format!("{}-gaps", self.pipeline)
+    }
 }
 
 #[cfg(test)]

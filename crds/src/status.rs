@@ -105,7 +105,7 @@ pub struct DataFlow {
     pub archived_trades: i64,
     /// Distinct trades acknowledged by Cassandra.
     pub hot_trades: i64,
-    /// Trade ids between a symbol's first and last archived id that are in no archive file.
+    /// Trade ids between a symbol's first and last one that are in no archive file, or not even in Kafka, yet.
     pub missing_ids: i64,
     /// Copies that the archive lane dropped.
     pub duplicate_ids: i64,

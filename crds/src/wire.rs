@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{Endpoints, Exchange};
+use crate::{
+    gap::GapRecord,
+    spec::{Endpoints, Exchange},
+};
 
 /// Where the operator mounts a worker's configuration.
 pub const CONFIG_PATH: &str = "/etc/cryptopipeline/config.yaml";
@@ -21,8 +24,34 @@ pub struct IngestConfig {
     pub endpoints: Endpoints,
     /// This shard's symbols, upper case.
     pub symbols: Vec<String>,
+    /// Where the ids of a symbol begin to count that was never read before.
+    #[serde(default, skip_serializing_if = "StartFrom::is_now")]
+    pub start_from: StartFrom,
+    /// REST request weight per minute that this worker may use.
+    pub request_weight_per_minute: u32,
     /// Where trades go.
     pub kafka: KafkaEndpoint,
+    /// The compacted topic in which the ids that Kafka has are kept, symbol by symbol.
+    pub ledger_topic: String,
+}
+
+/// Where the ids of a symbol begin to count; from the first trade heard on where nothing is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StartFrom {
+    /// By symbol, the lowest id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ids: BTreeMap<String, u64>,
+    /// For other symbols, the time of the first trade, milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_ms: Option<i64>,
+}
+
+impl StartFrom {
+    /// Whether every symbol starts with the first trade heard.
+    pub fn is_now(&self) -> bool {
+        self.ids.is_empty() && self.time_ms.is_none()
+    }
 }
 
 /// Configuration of a processor.
@@ -61,6 +90,8 @@ pub struct KafkaEndpoint {
     pub topic: String,
     /// Where records go that cannot be read.
     pub dead_letter_topic: String,
+    /// The compacted topic of gaps ([`GapRecord`] in JSON under [`GapRecord::key`]).
+    pub gap_topic: String,
 }
 
 /// An HDFS name service and the archive in it.
@@ -111,13 +142,15 @@ pub struct HotConfig {
     pub cassandra: CassandraEndpoint,
     /// Consumer group.
     pub group: String,
+    /// Consumer group of the lane that writes gaps.
+    pub gap_group: String,
     /// Candle intervals such as `1m`.
     pub candles: Vec<String>,
 }
 
 /// What an ingest worker answers on `/status`. Counters are of this process's life.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct IngestStatus {
     /// Whether the feed is connected and subscribed.
     pub connected: bool,
@@ -129,13 +162,25 @@ pub struct IngestStatus {
     pub in_flight: u64,
     /// Frames that were no trade and no known control message.
     pub rejected_frames: u64,
-    /// Per symbol, what this process has acknowledged.
+    /// Trades dropped because their id was heard before or is in Kafka already.
+    pub copies: u64,
+    /// Ids of gaps that Kafka does not have.
+    pub missing_ids: u64,
+    /// Gaps that are not closed, at most 20: those that cannot be repaired first, then those found last.
+    pub gaps: Vec<GapRecord>,
+    /// When a trade was last sent after one with a higher id, milliseconds since 1970; 0 when none was. The archive has
+    /// it when its lag no longer reaches back so far.
+    pub late_ms: i64,
+    /// By how many microseconds the exchange's clock is ahead of the worker's; absent while that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_offset_us: Option<i64>,
+    /// Per symbol, what Kafka has.
     pub symbols: BTreeMap<String, SymbolStatus>,
 }
 
-/// One symbol's acknowledged trades.
+/// One symbol's trades in Kafka, as far as its ledger reaches back. It survives a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct SymbolStatus {
     /// Lowest trade id.
     pub first_id: u64,
@@ -143,8 +188,12 @@ pub struct SymbolStatus {
     pub last_id: u64,
     /// Distinct trades.
     pub trades: u64,
-    /// Exchange time of the newest trade, milliseconds since 1970.
+    /// Ids of gaps that Kafka does not have.
+    pub missing_ids: u64,
+    /// Exchange time of the newest trade, milliseconds since 1970; 0 when it is not known.
     pub last_trade_time_ms: i64,
+    /// Trades acknowledged in the last whole minute.
+    pub trades_per_minute: u64,
 }
 
 /// What a processor answers on `/status`.

@@ -61,9 +61,11 @@ mod tests {
 
     const SOUND: &str = "
 exchange: binance
-endpoints: {stream: 'wss://data-stream.binance.vision', rest: 'https://data-api.binance.vision'}
+endpoints: {stream: 'wss://data-stream.binance.vision', rest: 'https://api.binance.com'}
 symbols: [BTCUSDT]
-kafka: {bootstrap: 'kafka:9092', topic: crypto-stream, deadLetterTopic: crypto-stream.dlq}
+requestWeightPerMinute: 3000
+kafka: {bootstrap: 'kafka:9092', topic: crypto-stream, deadLetterTopic: crypto-stream.dlq, gapTopic: crypto-stream.gaps}
+ledgerTopic: crypto-stream.ledger
 ";
 
     fn load_text(text: &str) -> Result<IngestConfig, ConfigError> {

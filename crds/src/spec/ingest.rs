@@ -1,5 +1,7 @@
 //! The exchange feed.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,8 @@ use super::common::{resources, rule};
         "ingest.shards must not exceed the number of ingest.symbols, because a shard without a symbol has nothing to read; lower it"),
     rule(r"self.symbols.all(s, s.matches('^[^a-z/@ \t]+$'))",
         "ingest.symbols are written in upper case without a slash, as the exchange does; write them as in BTCUSDT"),
+    rule("self.requestWeightPerMinute >= 50 * self.shards * self.replicas",
+        "ingest.requestWeightPerMinute must be at least 50 for each of shards times replicas, because one request for missing trades weighs 25; raise it or use fewer workers"),
 ]))]
 pub struct IngestSpec {
     /// Key of `spec.placements`. Absent: any node.
@@ -38,10 +42,37 @@ pub struct IngestSpec {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 2))]
     pub replicas: i32,
+    /// Where the trades of a symbol begin that was never read before. Absent: with the first one heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_from: Option<StartFrom>,
+    /// REST request weight per minute that all workers together may use to fetch missing trades. Binance allows 6,000
+    /// per address and bans who exceeds it.
+    #[serde(default = "half_of_the_limit")]
+    #[schemars(range(min = 50, max = 6000))]
+    pub request_weight_per_minute: i32,
     /// CPU and memory of one worker. Absent: 50m CPU and 64Mi asked for, 256Mi at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "resources")]
     pub resources: Option<ResourceRequirements>,
+}
+
+/// Where the trades of a symbol begin. Everything from there on is fetched, the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StartFrom {
+    /// By symbol, the lowest trade id. Below what was read before it moves the start back; above it has no effect.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 1000))]
+    pub ids: BTreeMap<String, i64>,
+    /// For other symbols, the time of the first trade, UTC, as in `2026-01-31T00:00:00Z`. It has no effect on a symbol
+    /// that was read before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 30))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        rule(r"self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?Z$')",
+            "ingest.startFrom.time must be a time in UTC; write it as in 2026-01-31T00:00:00Z"),
+    ]))]
+    pub time: Option<String>,
 }
 
 /// An exchange that numbers its trades.
@@ -62,7 +93,8 @@ impl Exchange {
     }
 }
 
-/// Where the exchange is reached. The defaults are Binance's hosts for market data, which need no key.
+/// Where the exchange is reached. The defaults need no key. Missing trades are fetched from `historicalTrades`, which
+/// Binance's host for market data alone (`data-api.binance.vision`) does not offer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Endpoints {
@@ -77,7 +109,7 @@ pub struct Endpoints {
     #[schemars(length(max = 253))]
     #[schemars(extend("x-kubernetes-validations" = [
         rule(r"self.matches('^https?://[^/ ]+$')",
-            "ingest.endpoints.rest must start with https:// or http:// and have no path; write it as in https://data-api.binance.vision"),
+            "ingest.endpoints.rest must start with https:// or http:// and have no path; write it as in https://api.binance.com"),
     ]))]
     pub rest: String,
 }
@@ -86,11 +118,15 @@ impl Default for Endpoints {
     fn default() -> Self {
         Self {
             stream: "wss://data-stream.binance.vision".to_owned(),
-            rest: "https://data-api.binance.vision".to_owned(),
+            rest: "https://api.binance.com".to_owned(),
         }
     }
 }
 
 const fn one() -> i32 {
     1
+}
+
+const fn half_of_the_limit() -> i32 {
+    3_000
 }

@@ -79,7 +79,8 @@ pub struct KafkaSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Topics {
-    /// The topic of trades. Its dead letters go to the topic named `<name>.dlq`.
+    /// The topic of trades. Its dead letters go to the topic named `<name>.dlq`; `<name>.gaps` and `<name>.ledger`
+    /// are compacted topics of missing trade ids and of the ids that Kafka has.
     pub trades: TopicSpec,
 }
 
@@ -167,5 +168,15 @@ impl TopicSpec {
     /// Where records go that cannot be read.
     pub fn dead_letter_name(&self) -> String {
         format!("{}.dlq", self.name)
+    }
+
+    /// Where gaps in the trade ids are told.
+    pub fn gap_name(&self) -> String {
+        format!("{}.gaps", self.name)
+    }
+
+    /// Where ingest keeps which ids Kafka has.
+    pub fn ledger_name(&self) -> String {
+        format!("{}.ledger", self.name)
     }
 }

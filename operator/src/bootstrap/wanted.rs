@@ -25,7 +25,7 @@ pub struct Wanted {
 pub struct TopicsWanted {
     /// `host:port` of the bootstrap Service.
     pub bootstrap: String,
-    /// The topic of trades, and that of its dead letters.
+    /// The topic of trades, that of its dead letters, and the compacted ones of gaps and ledgers.
     pub topics: Vec<TopicWanted>,
 }
 
@@ -82,6 +82,9 @@ impl Wanted {
 /// Dead letters stay longer than what they came from, so that they can be looked at and sent again.
 const DEAD_LETTER_RETENTION: u64 = 4;
 
+/// An hour: a worker that starts reads what was written since at most.
+const COMPACTED_SEGMENT_MS: u64 = 3_600_000;
+
 fn topics(pipeline: &ValidatedPipeline) -> TopicsWanted {
     let kafka = &pipeline.spec.kafka;
     let trades = &kafka.topics.trades;
@@ -95,6 +98,17 @@ fn topics(pipeline: &ValidatedPipeline) -> TopicsWanted {
             ("retention.ms", retention_ms.to_string()),
         ]),
     };
+    let compacted = |name: String| TopicWanted {
+        name,
+        partitions: 1,
+        replication: kafka.replication_factor(),
+        config: BTreeMap::from([
+            ("cleanup.policy", "compact".to_owned()),
+            ("min.insync.replicas", kafka.min_in_sync_replicas().to_string()),
+            // Only closed segments are compacted.
+            ("segment.ms", COMPACTED_SEGMENT_MS.to_string()),
+        ]),
+    };
     let retention = trades.retention.as_millis();
     TopicsWanted {
         bootstrap: pipeline.names.kafka_bootstrap_address(),
@@ -105,6 +119,8 @@ fn topics(pipeline: &ValidatedPipeline) -> TopicsWanted {
                 1,
                 retention.saturating_mul(DEAD_LETTER_RETENTION),
             ),
+            compacted(trades.gap_name()),
+            compacted(trades.ledger_name()),
         ],
     }
 }

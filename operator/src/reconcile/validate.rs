@@ -1,6 +1,7 @@
 //! Second layer of validation: turns a stored object and what was read of the cluster into a [`ValidatedPipeline`], from
 //! which everything can be built without a further question. Pure. The first layer is CEL in the CRD.
 
+mod ingest;
 mod kafka_config;
 mod memory;
 mod problem;
@@ -8,13 +9,11 @@ mod sites;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use crds::{
     CryptoPipeline, CryptoPipelineSpec, duration::HumanDuration, names::Names, quantity, status::Identity,
+    wire::StartFrom,
 };
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::OwnerReference};
 use kube::{Resource, ResourceExt};
@@ -54,6 +53,8 @@ pub struct ValidatedPipeline {
     pub sizings: Sizings,
     /// `processor.archive.rollSize` in bytes.
     pub roll_size_bytes: u64,
+    /// `ingest.startFrom` in the workers' terms.
+    pub start_from: StartFrom,
 }
 
 /// Checks what CEL cannot, and collects every problem.
@@ -67,7 +68,8 @@ pub fn validate(object: &CryptoPipeline, facts: Facts) -> Result<ValidatedPipeli
     kafka_config::check(&spec.kafka, &mut problems);
     check_replication(spec, &mut problems);
     check_durations(spec, &mut problems);
-    check_symbols(spec, &mut problems);
+    ingest::check_symbols(&spec.ingest, &mut problems);
+    let start_from = ingest::start_from(&spec.ingest, &mut problems);
     let sizings = memory::size(spec, &mut problems);
     let roll_size_bytes = roll_size(spec, &mut problems);
 
@@ -98,6 +100,7 @@ pub fn validate(object: &CryptoPipeline, facts: Facts) -> Result<ValidatedPipeli
                 hdfs_cluster_id,
                 sizings,
                 roll_size_bytes,
+                start_from,
             })
         }
         _ => Err(Invalid { problems }),
@@ -141,21 +144,6 @@ fn check_durations(spec: &CryptoPipelineSpec, problems: &mut Vec<Problem>) {
         {
             problems.push(Problem::CandleTooLong(candle.clone()));
         }
-    }
-}
-
-fn check_symbols(spec: &CryptoPipelineSpec, problems: &mut Vec<Problem>) {
-    let mut seen = BTreeSet::new();
-    for symbol in &spec.ingest.symbols {
-        if !seen.insert(symbol) {
-            problems.push(Problem::DuplicateSymbol(symbol.clone()));
-        }
-    }
-    if usize::try_from(spec.ingest.shards).is_ok_and(|shards| shards > seen.len()) {
-        problems.push(Problem::TooManyShards {
-            shards: spec.ingest.shards,
-            symbols: seen.len(),
-        });
     }
 }
 

@@ -7,11 +7,11 @@ use rdkafka::message::{Header, OwnedHeaders};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::ledger::{Entry, Ledger};
+use super::ledger::{Entry, Ledger, Verdict};
 use crate::{
-    feed::{Outlet, Received},
+    feed::{Outlet, Received, Source},
     kafka::{
-        headers::{EXCHANGE, REASON, RECV_US, SRC, WS},
+        headers::{EXCHANGE, REASON, RECV_US, REST, SRC, WS},
         producer::{Outgoing, Producer},
     },
 };
@@ -21,11 +21,8 @@ const UNEXPECTED_SYMBOL: &str = "UnexpectedSymbol";
 
 /// The way from the queue to Kafka.
 pub struct Forward {
-    exchange: Exchange,
-    topic: Arc<str>,
-    dead_letter_topic: Arc<str>,
+    records: Records,
     producer: Producer<Entry>,
-    ledger: Arc<Ledger>,
     outlet: Outlet,
 }
 
@@ -37,12 +34,15 @@ impl Forward {
         ledger: Arc<Ledger>,
         outlet: Outlet,
     ) -> Self {
-        Self {
+        let records = Records {
             exchange: config.exchange,
             topic: config.kafka.topic.as_str().into(),
             dead_letter_topic: config.kafka.dead_letter_topic.as_str().into(),
-            producer,
             ledger,
+        };
+        Self {
+            records,
+            producer,
             outlet,
         }
     }
@@ -60,7 +60,7 @@ impl Forward {
         }
         let mut unacknowledged = self.producer.close().await;
         while let Some(received) = self.outlet.take_now() {
-            unacknowledged.push(entry(&self.ledger, &received));
+            unacknowledged.extend(self.records.make(received).map(|record| record.receipt));
         }
         unacknowledged
     }
@@ -72,51 +72,61 @@ impl Forward {
                 () = self.producer.resend() => continue,
             };
             let Some(received) = received else { break };
-            let record = record(self, received);
-            self.producer.send(record).await;
+            if let Some(record) = self.records.make(received) {
+                self.producer.send(record).await;
+            }
         }
         self.producer.settle().await;
     }
 }
 
-fn record(way: &Forward, received: Received) -> Outgoing<Entry> {
-    let headers = common_headers(way.exchange, received.wall_us);
-    let account = match &received.content {
-        Ok(trade) => way.ledger.trade(&received, trade).ok_or(UNEXPECTED_SYMBOL),
-        Err(reason) => Err(*reason),
-    };
-    match account {
-        Ok((entry, key)) => Outgoing {
-            topic: way.topic.clone(),
-            key: Some(key),
-            value: received.bytes,
-            headers,
-            receipt: entry,
-        },
-        Err(reason) => Outgoing {
-            topic: way.dead_letter_topic.clone(),
+/// Makes records of what was read.
+struct Records {
+    exchange: Exchange,
+    topic: Arc<str>,
+    dead_letter_topic: Arc<str>,
+    ledger: Arc<Ledger>,
+}
+
+impl Records {
+    /// `None` for a copy.
+    fn make(&self, received: Received) -> Option<Outgoing<Entry>> {
+        let headers = headers(self.exchange, &received);
+        let reason = match &received.content {
+            Ok(trade) => match self.ledger.hear(&received, trade) {
+                Verdict::New(receipt, key) => {
+                    return Some(Outgoing {
+                        topic: self.topic.clone(),
+                        key: Some(key),
+                        value: received.bytes,
+                        headers,
+                        receipt,
+                    });
+                }
+                Verdict::Copy => return None,
+                Verdict::UnknownSymbol => UNEXPECTED_SYMBOL,
+            },
+            Err(reason) => *reason,
+        };
+        Some(Outgoing {
+            topic: self.dead_letter_topic.clone(),
             key: None,
             headers: headers.insert(header(REASON, reason)),
-            receipt: way.ledger.dead_letter(&received),
+            receipt: self.ledger.dead_letter(&received),
             value: received.bytes,
-        },
+        })
     }
 }
 
-fn entry(ledger: &Arc<Ledger>, received: &Received) -> Entry {
-    let trade = received
-        .content
-        .as_ref()
-        .ok()
-        .and_then(|trade| ledger.trade(received, trade));
-    trade.map_or_else(|| ledger.dead_letter(received), |(entry, _key)| entry)
-}
-
-fn common_headers(exchange: Exchange, wall_us: i64) -> OwnedHeaders {
+fn headers(exchange: Exchange, received: &Received) -> OwnedHeaders {
+    let source = match received.source {
+        Source::Live => WS,
+        Source::Rest => REST,
+    };
     OwnedHeaders::new_with_capacity(4)
         .insert(header(EXCHANGE, exchange.as_str()))
-        .insert(header(RECV_US, &wall_us.to_string()))
-        .insert(header(SRC, WS))
+        .insert(header(RECV_US, &received.wall_us.to_string()))
+        .insert(header(SRC, source))
 }
 
 const fn header<'a>(key: &'a str, value: &'a str) -> Header<'a, &'a str> {

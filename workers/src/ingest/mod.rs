@@ -1,13 +1,22 @@
 //! The ingest worker: an exchange's trades to Kafka.
 //!
-//! `feed -> queue -> forward -> Kafka`, and [`ledger`] counts what Kafka has acknowledged.
+//! `feed -> queue -> forward -> Kafka`, and [`ledger`] knows which ids were heard and which ones Kafka has. [`watch`]
+//! finds what is missing, [`repair`] fetches it and puts it into the same queue.
 //!
-//! Guarantee: a trade that was read from the socket reaches the topic, in the order read per symbol, or the process
-//! ends with an error that names it. Not covered: what the exchange sends while there is no connection.
+//! Guarantee: a trade that was read from the socket reaches the topic, or the process ends with an error that names it.
+//! From a symbol's first start on, a trade that was not read is found missing, is fetched from the exchange's record of
+//! the past as soon as that has it, and is told of until then.
 
 mod forward;
+mod gap_metrics;
+mod journal;
 pub mod ledger;
+mod look;
+mod present;
 mod reachability;
+mod repair;
+mod symbol_metrics;
+mod watch;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -20,9 +29,16 @@ use rdkafka::error::KafkaError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use self::ledger::Ledger;
+use self::{
+    gap_metrics::GapMetrics, journal::Journal, ledger::Ledger, look::Look, repair::Repair,
+    symbol_metrics::SymbolMetrics, watch::Watch,
+};
 use crate::{
-    feed::{Feed, Monitor, binance::BinanceFeed, queue},
+    feed::{
+        Feed, History, Monitor,
+        binance::{BinanceFeed, rest::BinanceRest},
+        queue,
+    },
     health::{
         Health,
         server::{self, Server, ServerError},
@@ -34,6 +50,9 @@ use crate::{
 
 /// Memory of the queue between sockets and Kafka's own buffer: some 20,000 trades.
 const QUEUE_BYTES: u32 = 8 * 1024 * 1024;
+
+/// A round of the watch over gaps may wait for Kafka several times.
+const WATCH_ALIVE: Duration = Duration::from_mins(3);
 
 /// What is no business of the operator.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +80,9 @@ pub enum IngestError {
     /// librdkafka refuses the settings.
     #[error("kafka client: {0}; check the bootstrap address")]
     Kafka(#[from] KafkaError),
+    /// The HTTP client refuses its settings.
+    #[error("http client: {0}; this is a defect, please report it")]
+    Http(#[from] reqwest::Error),
     /// The worker's own HTTP side.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -79,6 +101,7 @@ impl IngestError {
             Self::Symbol { .. } => "InvalidSymbol",
             Self::NoSymbols => "NoSymbols",
             Self::Kafka(_) => "KafkaClientRefused",
+            Self::Http(_) => "HttpClientRefused",
             Self::Server(error) => error.reason(),
             Self::Unacknowledged(_) => "Unacknowledged",
             Self::Defect(_) => "Defect",
@@ -101,11 +124,15 @@ impl Ingest {
         stop: CancellationToken,
     ) -> Result<Self, IngestError> {
         let symbols = symbols(&config.symbols)?;
-        let feed = match config.exchange {
-            Exchange::Binance => BinanceFeed::new(&config.endpoints.stream, &symbols),
+        let (feed, history) = match config.exchange {
+            Exchange::Binance => (
+                BinanceFeed::new(&config.endpoints.stream, &symbols),
+                BinanceRest::new(&config.endpoints.rest, config.request_weight_per_minute)?,
+            ),
         };
         let client_id = format!("ingest-{}", config.exchange.as_str());
         let producer = Producer::new(producer::settings(&config.kafka.bootstrap, &client_id))?;
+        let journal = Journal::new(&config)?;
 
         let health = Health::new();
         let mut registry = metrics::registry("ingest");
@@ -122,9 +149,20 @@ impl Ingest {
             in_flight.clone(),
             &mut registry,
         ));
-        let ledger = Arc::new(Ledger::new(&symbols, in_flight.clone(), &mut registry));
+        let ledger = Arc::new(Ledger::new(
+            config.exchange,
+            &symbols,
+            in_flight.clone(),
+            monitor.last_loss(),
+            &mut registry,
+        ));
+        registry.register_collector(Box::new(SymbolMetrics {
+            ledger: ledger.clone(),
+            monitor: monitor.clone(),
+        }));
+        let gap_metrics = GapMetrics::new(&mut registry);
         let status = {
-            let (monitor, ledger) = (monitor.clone(), ledger.clone());
+            let (monitor, ledger, in_flight) = (monitor.clone(), ledger.clone(), in_flight.clone());
             move || status(&monitor, &ledger, &in_flight)
         };
         // The probes outlive the signal: the last trades are still on their way.
@@ -134,9 +172,13 @@ impl Ingest {
         let parts = Parts {
             config,
             feed,
+            history: Arc::new(history),
             producer,
+            journal,
             monitor,
             ledger,
+            in_flight,
+            gap_metrics,
             health,
             flush_limit: options.flush_limit,
         };
@@ -160,17 +202,21 @@ impl Ingest {
     }
 }
 
-struct Parts<F> {
+struct Parts<F, H> {
     config: IngestConfig,
     feed: F,
+    history: Arc<H>,
     producer: Producer<ledger::Entry>,
+    journal: Journal,
     monitor: Arc<Monitor>,
     ledger: Arc<Ledger>,
+    in_flight: Gauge,
+    gap_metrics: GapMetrics,
     health: Health,
     flush_limit: Duration,
 }
 
-impl<F: Feed> Parts<F> {
+impl<F: Feed, H: History> Parts<F, H> {
     async fn run(self, stop: CancellationToken) -> Result<(), IngestError> {
         let reachability = tokio::spawn(reachability::watch(
             self.producer.probe(),
@@ -178,16 +224,43 @@ impl<F: Feed> Parts<F> {
             &self.health,
             stop.clone(),
         ));
+        let watch = Watch {
+            ledger: self.ledger.clone(),
+            history: self.history.clone(),
+            start_from: self.config.start_from.clone(),
+            look: Look::new(&self.config),
+            journal: self.journal,
+            metrics: self.gap_metrics,
+            readiness: self.health.readiness("ledger"),
+            heartbeat: self.health.heartbeat("ledger", WATCH_ALIVE),
+        };
+        let watching = tokio::spawn(watch.run(stop.clone()));
+        let present = tokio::spawn(present::watch(
+            self.history.clone(),
+            self.ledger.clone(),
+            self.monitor.clone(),
+            stop.clone(),
+        ));
         let (intake, outlet) = queue(QUEUE_BYTES);
-        let forward = forward::Forward::new(&self.config, self.producer, self.ledger.clone(), outlet);
+        let repair = Repair {
+            ledger: self.ledger.clone(),
+            history: self.history,
+            intake: intake.clone(),
+            in_flight: self.in_flight,
+        };
+        let repairing = tokio::spawn(repair.run(stop.clone()));
+        let forward = forward::Forward::new(&self.config, self.producer, self.ledger, outlet);
         let forwarding = tokio::spawn(forward.run(stop.clone(), self.flush_limit));
         self.feed.run(intake, self.monitor, stop).await;
         let unacknowledged = forwarding.await?;
+        repairing.await?;
+        present.await?;
         reachability.await?;
+        watching.await?.finish().await;
         if unacknowledged.is_empty() {
             return Ok(());
         }
-        self.ledger.log_unacknowledged(&unacknowledged);
+        ledger::log_unacknowledged(&unacknowledged);
         Err(IngestError::Unacknowledged(unacknowledged.len()))
     }
 }
@@ -211,10 +284,10 @@ fn status(monitor: &Monitor, ledger: &Ledger, in_flight: &Gauge) -> IngestStatus
     IngestStatus {
         connected: monitor.connected(),
         connections: monitor.connections(),
-        acknowledged: ledger.acknowledged(),
         in_flight: u64::try_from(in_flight.get()).unwrap_or_default(),
         rejected_frames: monitor.rejected_frames(),
-        symbols: ledger.status(),
+        clock_offset_us: monitor.clock_offset_us(),
+        ..ledger.status()
     }
 }
 

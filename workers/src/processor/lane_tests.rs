@@ -57,6 +57,7 @@ impl Topic {
             bootstrap,
             topic: TOPIC.to_owned(),
             dead_letter_topic: DEAD_LETTERS.to_owned(),
+            gap_topic: "crypto-stream.gaps".to_owned(),
         };
         Self {
             _cluster: cluster,

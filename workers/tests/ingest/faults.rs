@@ -1,53 +1,14 @@
 //! What happens when the exchange or Kafka is not there.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
-use exchange_sim::{Fault, Limits, Sim, SimConfig, SymbolSpec};
+use exchange_sim::{Limits, Sim, SimConfig, SymbolSpec};
 use workers::ingest::IngestError;
 
 use crate::{
     kafka::{self, TOPIC},
     worker::{RECORDED_FIRST, RECORDED_LAST, Worker, exchange},
 };
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cut_connection_is_made_again_and_the_stream_goes_on() {
-    let kafka = kafka::cluster();
-    let exchange = exchange([SymbolSpec::new("BTCUSDT").speed(10.0)]).await;
-    let worker = Worker::start(&exchange, &kafka, &["BTCUSDT"]).await;
-    worker
-        .until("some trades", |status| status.acknowledged >= 100)
-        .await;
-    exchange.inflict(Fault::Cut).unwrap();
-    let last = |status: &crds::wire::IngestStatus| status.symbols["BTCUSDT"].last_id == RECORDED_LAST;
-    let status = worker.until("the last trade", last).await;
-    assert_eq!(status.connections, 2);
-    worker.stop().await.unwrap();
-
-    let ids: Vec<u64> = kafka::records(&kafka, TOPIC)
-        .iter()
-        .map(kafka::Record::id)
-        .collect();
-    assert!(
-        ids.is_sorted_by(|earlier, later| earlier < later),
-        "no copies, in order"
-    );
-    let heard: BTreeSet<u64> = ids.into_iter().collect();
-    let unheard: BTreeSet<u64> = (RECORDED_FIRST..=RECORDED_LAST)
-        .filter(|id| !heard.contains(id))
-        .collect();
-    let named = exchange.ledger().symbols["BTCUSDT"]
-        .unheard
-        .iter()
-        .flat_map(|range| range.0..=range.1)
-        .collect();
-    assert!(unheard.is_superset(&named), "{unheard:?} {named:?}");
-    assert!(
-        unheard.len() < 1000,
-        "the connection was made again at once: {} unheard",
-        unheard.len()
-    );
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pings_are_answered_while_no_trade_comes() {

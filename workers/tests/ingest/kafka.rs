@@ -12,14 +12,16 @@ use rdkafka::{
 
 pub const TOPIC: &str = "crypto-stream";
 pub const DEAD_LETTERS: &str = "crypto-stream.dlq";
+pub const GAPS: &str = "crypto-stream.gaps";
+pub const LEDGERS: &str = "crypto-stream.ledger";
 const PARTITIONS: i32 = 3;
 
 pub type Cluster = MockCluster<'static, DefaultProducerContext>;
 
-/// One broker with both topics.
+/// One broker with all topics.
 pub fn cluster() -> Cluster {
     let cluster = MockCluster::new(1).unwrap();
-    for topic in [TOPIC, DEAD_LETTERS] {
+    for topic in [TOPIC, DEAD_LETTERS, GAPS, LEDGERS] {
         cluster.create_topic(topic, PARTITIONS, 1).unwrap();
     }
     cluster

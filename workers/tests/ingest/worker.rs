@@ -4,14 +4,14 @@ use std::{io::Read, net::SocketAddr, time::Duration};
 
 use crds::{
     spec::{Endpoints, Exchange},
-    wire::{IngestConfig, IngestStatus, KafkaEndpoint},
+    wire::{IngestConfig, IngestStatus, KafkaEndpoint, StartFrom},
 };
 use exchange_sim::{Sim, SimConfig, SymbolSpec};
 use flate2::read::GzDecoder;
 use tokio_util::sync::CancellationToken;
 use workers::ingest::{Ingest, IngestError, Options};
 
-use crate::kafka::{Cluster, DEAD_LETTERS, TOPIC};
+use crate::kafka::{Cluster, DEAD_LETTERS, GAPS, LEDGERS, TOPIC};
 
 pub const RECORDED_FIRST: u64 = 553_287_559;
 pub const RECORDED_LAST: u64 = 553_289_559;
@@ -33,6 +33,27 @@ pub fn recorded() -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
+/// The configuration that the operator would write.
+pub fn config(exchange: &Sim, kafka: &Cluster, symbols: &[&str]) -> IngestConfig {
+    IngestConfig {
+        exchange: Exchange::Binance,
+        endpoints: Endpoints {
+            stream: exchange.stream_url(),
+            rest: exchange.rest_url(),
+        },
+        symbols: symbols.iter().map(|symbol| (*symbol).to_owned()).collect(),
+        start_from: StartFrom::default(),
+        request_weight_per_minute: 3_000,
+        kafka: KafkaEndpoint {
+            bootstrap: kafka.bootstrap_servers(),
+            topic: TOPIC.to_owned(),
+            dead_letter_topic: DEAD_LETTERS.to_owned(),
+            gap_topic: GAPS.to_owned(),
+        },
+        ledger_topic: LEDGERS.to_owned(),
+    }
+}
+
 pub struct Worker {
     ingest: Ingest,
     stop: CancellationToken,
@@ -50,19 +71,10 @@ impl Worker {
         symbols: &[&str],
         flush_limit: Duration,
     ) -> Self {
-        let config = IngestConfig {
-            exchange: Exchange::Binance,
-            endpoints: Endpoints {
-                stream: exchange.stream_url(),
-                rest: exchange.rest_url(),
-            },
-            symbols: symbols.iter().map(|symbol| (*symbol).to_owned()).collect(),
-            kafka: KafkaEndpoint {
-                bootstrap: kafka.bootstrap_servers(),
-                topic: TOPIC.to_owned(),
-                dead_letter_topic: DEAD_LETTERS.to_owned(),
-            },
-        };
+        Self::run(config(exchange, kafka, symbols), flush_limit).await
+    }
+
+    pub async fn run(config: IngestConfig, flush_limit: Duration) -> Self {
         let options = Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             flush_limit,

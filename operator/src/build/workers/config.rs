@@ -2,9 +2,10 @@
 
 use crds::{
     names::{Names, Role},
+    spec::IngestSpec,
     wire::{
         ArchiveConfig, AuditorConfig, CassandraEndpoint, HdfsEndpoint, HotConfig, IngestConfig,
-        KafkaEndpoint, ProcessorConfig,
+        KafkaEndpoint, ProcessorConfig, StartFrom,
     },
 };
 
@@ -20,6 +21,7 @@ pub fn kafka_endpoint(pipeline: &ValidatedPipeline) -> KafkaEndpoint {
         bootstrap: pipeline.names.kafka_bootstrap_address(),
         topic: trades.name.clone(),
         dead_letter_topic: trades.dead_letter_name(),
+        gap_topic: trades.gap_name(),
     }
 }
 
@@ -53,8 +55,24 @@ pub(super) fn ingest(pipeline: &ValidatedPipeline, symbols: &[String]) -> Ingest
         exchange: spec.exchange,
         endpoints: spec.endpoints.clone(),
         symbols: symbols.to_vec(),
+        start_from: start_from(&pipeline.start_from, symbols),
+        request_weight_per_minute: weight_of_one(spec),
         kafka: kafka_endpoint(pipeline),
+        ledger_topic: pipeline.spec.kafka.topics.trades.ledger_name(),
     }
+}
+
+/// What concerns these symbols, so that a change for others changes nothing here.
+fn start_from(all: &StartFrom, symbols: &[String]) -> StartFrom {
+    let mut start_from = all.clone();
+    start_from.ids.retain(|symbol, _| symbols.contains(symbol));
+    start_from
+}
+
+/// The workers do not know of each other, and share one address at worst: each gets an equal part.
+fn weight_of_one(ingest: &IngestSpec) -> u32 {
+    let workers = (ingest.shards * ingest.replicas).max(1);
+    u32::try_from(ingest.request_weight_per_minute / workers).unwrap_or_default()
 }
 
 /// The configuration of the processor.
@@ -72,6 +90,7 @@ pub(super) fn processor(pipeline: &ValidatedPipeline) -> ProcessorConfig {
         hot: spec.hot.enabled.then(|| HotConfig {
             cassandra: cassandra_endpoint(pipeline),
             group: names.hot_group(),
+            gap_group: names.gap_group(),
             candles: spec.hot.candles.clone(),
         }),
     }

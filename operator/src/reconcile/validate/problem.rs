@@ -87,6 +87,12 @@ pub enum Problem {
         roll_interval: String,
     },
     #[error(
+        "spec.ingest.startFrom.ids.{0} must be a trade id of 0 or more, of one of spec.ingest.symbols; correct or remove it"
+    )]
+    StartIdUnusable(String),
+    #[error("spec.ingest.startFrom.time `{0}` is no time; write it as in 2026-01-31T00:00:00Z")]
+    StartTimeUnreadable(String),
+    #[error(
         "spec.cassandra.tradeRetention must be between 1s and 7300d, the longest time to live that Cassandra stores"
     )]
     TradeRetentionOutOfRange,
@@ -144,6 +150,8 @@ impl Problem {
             Self::ConfigValueMultiline { .. } => "ConfigValueMultiline",
             Self::MinInSyncReplicasTooHigh { .. } => "MinInSyncReplicasTooHigh",
             Self::RetentionTooShort { .. } => "RetentionTooShort",
+            Self::StartIdUnusable(_) => "StartIdUnusable",
+            Self::StartTimeUnreadable(_) => "StartTimeUnreadable",
             Self::TradeRetentionOutOfRange => "TradeRetentionOutOfRange",
             Self::NotASize { .. } => "NotASize",
             Self::HeapExceedsMemory { .. } => "HeapExceedsMemory",

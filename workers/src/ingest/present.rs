@@ -1,0 +1,50 @@
+//! Asks the exchange how far it is and what time it is there.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::ledger::Ledger;
+use crate::feed::{History, HistoryError, Monitor};
+
+/// How often it is asked. A trade of a quiet symbol that was not delivered is noticed so much later.
+const INTERVAL: Duration = Duration::from_secs(15);
+/// How often it is looked whether the ledgers have been recalled.
+const RECALL_CHECK: Duration = Duration::from_millis(250);
+
+/// Keeps the ledger's view of the newest ids and the monitor's view of the clock true until `stop`.
+pub async fn watch<H: History>(
+    history: Arc<H>,
+    ledger: Arc<Ledger>,
+    monitor: Arc<Monitor>,
+    stop: CancellationToken,
+) {
+    // Ids that exist mean nothing before it is known which ones Kafka has.
+    while !ledger.unrecalled().is_empty() {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep(RECALL_CHECK) => {}
+        }
+    }
+    let mut ticks = interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let asked = async {
+            monitor.clock_offset(history.clock_offset_us().await?);
+            ledger.exist(&history.newest(&ledger.symbols()).await?);
+            Ok::<(), HistoryError>(())
+        };
+        let answer = tokio::select! {
+            () = stop.cancelled() => return,
+            answer = asked => answer,
+        };
+        if let Err(error) = answer {
+            tracing::warn!(reason = error.reason(), %error, "the exchange did not say how far it is");
+        }
+    }
+}
