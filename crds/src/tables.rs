@@ -112,7 +112,7 @@ pub const LATEST: Table = Table {
     retention: Retention::Forever,
 };
 
-/// Ranges of trade ids that did not arrive, both ends included.
+/// Ranges of trade ids that did not arrive, both ends included, and what became of them.
 pub const GAPS: Table = Table {
     name: "gaps",
     columns: &[
@@ -120,8 +120,14 @@ pub const GAPS: Table = Table {
         column("symbol", "text"),
         column("from_id", "bigint"),
         column("to_id", "bigint"),
+        column("cause", "text"),
+        column("state", "text"),
+        column("missing_ids", "bigint"),
+        column("repaired_ids", "bigint"),
         column("detected_time", "timestamp"),
         column("closed_time", "timestamp"),
+        column("duration_ms", "bigint"),
+        column("last_error", "text"),
     ],
     partition_key: &["exchange", "symbol"],
     clustering_key: &["from_id"],

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Parser;
-use crds::wire::{ArchiveConfig, CONFIG_PATH, HotConfig, ProcessorConfig, ProcessorStatus};
+use crds::wire::{ArchiveConfig, CONFIG_PATH, HotConfig, KafkaEndpoint, ProcessorConfig, ProcessorStatus};
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use workers::{
@@ -17,6 +17,7 @@ use workers::{
     processor::{
         archive::ArchiveLane,
         board::Board,
+        gaps::GapLane,
         hot::HotLane,
         lane::{Lane, LaneRunner},
         metrics::LaneMetrics,
@@ -75,16 +76,15 @@ async fn main() -> anyhow::Result<()> {
         )?),
         None => None,
     };
-    let hot = match &config.hot {
-        Some(hot) => Some(hot_lane(
-            &config,
-            hot,
-            !archive_buries,
-            &hot_board,
-            &health,
-            &mut registry,
-        )?),
-        None => None,
+    let (hot, gaps) = match &config.hot {
+        Some(hot) => {
+            let store = Arc::new(CassandraStore::new(hot.cassandra.clone(), hot.group.clone()));
+            let gaps = gap_lane(&config, hot, &store, &health, &mut registry);
+            let buries = !archive_buries;
+            let hot = hot_lane(&config, hot, store, buries, &hot_board, &health, &mut registry)?;
+            (Some(hot), Some(gaps))
+        }
+        None => (None, None),
     };
 
     let (has_archive, has_hot) = (archive.is_some(), hot.is_some());
@@ -95,10 +95,10 @@ async fn main() -> anyhow::Result<()> {
     // Answers until the lanes have ended, so that a slow hand-over can be watched.
     let answering = CancellationToken::new();
     let server = server::serve(arguments.listen, health, registry, status, answering.clone()).await?;
-    let (archived, hot) = tokio::join!(run(archive, &stop), run(hot, &stop));
+    let (archived, hot, gaps) = tokio::join!(run(archive, &stop), run(hot, &stop), run(gaps, &stop));
     answering.cancel();
     server.task.await??;
-    archived.and(hot)
+    archived.and(hot).and(gaps)
 }
 
 /// Runs a lane, if there is one, in a task of its own.
@@ -144,12 +144,12 @@ fn archive_lane(
 fn hot_lane(
     config: &ProcessorConfig,
     hot: &HotConfig,
+    store: Arc<CassandraStore>,
     buries: bool,
     board: &Board,
     health: &Health,
     registry: &mut Registry,
 ) -> anyhow::Result<LaneRunner<HotLane<CassandraStore>>> {
-    let store = Arc::new(CassandraStore::new(hot.cassandra.clone(), hot.group.clone()));
     let dead_letters = if buries {
         Some(DeadLetters::new(&config.kafka, "hot")?)
     } else {
@@ -166,6 +166,29 @@ fn hot_lane(
         heartbeat: health.heartbeat("hot", LOOP_LIMIT),
         readiness: health.readiness("hot"),
     })
+}
+
+fn gap_lane(
+    config: &ProcessorConfig,
+    hot: &HotConfig,
+    store: &Arc<CassandraStore>,
+    health: &Health,
+    registry: &mut Registry,
+) -> LaneRunner<GapLane<CassandraStore>> {
+    LaneRunner {
+        name: "gaps",
+        lane: Arc::new(GapLane::new(store.clone())),
+        kafka: KafkaEndpoint {
+            topic: config.kafka.gap_topic.clone(),
+            ..config.kafka.clone()
+        },
+        group: hot.gap_group.clone(),
+        session: SESSION,
+        board: Board::default(),
+        metrics: LaneMetrics::register(registry, "gaps"),
+        heartbeat: health.heartbeat("gaps", LOOP_LIMIT),
+        readiness: health.readiness("gaps"),
+    }
 }
 
 /// Deletes unfinished files that nobody will finish, now and every hour. At the start that includes this writer's own,

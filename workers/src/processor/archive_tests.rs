@@ -24,7 +24,7 @@ use super::{
     archive::ArchiveLane,
     lane::Lane,
     roll::RollPolicy,
-    testing::{Log, LogSource, context, event, trade},
+    testing::{Log, LogSource, context, event, repaired_order, trade},
 };
 use crate::{
     audit::{archive::add_file, count::Counts},
@@ -303,6 +303,29 @@ async fn files_are_named_by_hour_and_first_offset_and_hold_the_fields_exactly() 
         rows.schema().field_with_name("trade_time").unwrap().data_type(),
         times.data_type()
     );
+}
+
+#[rstest::rstest]
+#[tokio::test]
+async fn a_repaired_gap_is_archived_once_in_the_hours_of_its_trades(#[values(1, 4, 100)] rows: u64) {
+    let store = Arc::new(MemoryStore::default());
+    let of = |id: u64| trade("BTCUSDT", id, i64::try_from(id / 10).unwrap() * HOUR_US);
+    let log = log(repaired_order().into_iter().map(|id| event(&of(id))));
+    archive_all(&store, &log, rows).await;
+    let counts = counts(&store);
+    let ids = counts.of("BTCUSDT").unwrap();
+    assert_eq!(ids.distinct, (0..40).collect());
+    assert!(ids.repeated.is_empty());
+    for (path, file) in store.finished() {
+        let mut in_file = Counts::default();
+        add_file(&mut in_file, file).unwrap();
+        let ids = &in_file.of("BTCUSDT").unwrap().distinct;
+        let hour = format!("hour={:02}/", ids.first().unwrap() / 10);
+        assert!(
+            path.contains(&hour) && ids.first().unwrap() / 10 == ids.last().unwrap() / 10,
+            "{path}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     hot::HotLane,
     lane::Lane,
-    testing::{Log, LogSource, context, event, trade},
+    testing::{Log, LogSource, context, event, repaired_order, trade},
 };
 use crate::{
     model::Trade,
@@ -120,6 +120,15 @@ proptest! {
         prop_assert_eq!(found, expected);
         prop_assert_eq!(store.ledger.lock().unwrap().clone().unwrap().next, i64::try_from(ids.len()).unwrap());
     }
+}
+
+#[tokio::test]
+async fn a_repaired_gap_leaves_nothing_missing_and_nothing_twice() {
+    let store = Arc::new(MemoryStore::default());
+    run_to_the_end(&store, &events(&repaired_order())).await;
+    assert_eq!(store.rows.lock().unwrap().len(), 40);
+    let ledger = store.ledger.lock().unwrap().clone().unwrap();
+    assert_eq!((ledger.seen.trades(), ledger.seen.missing()), (40, 0));
 }
 
 #[tokio::test]

@@ -2,13 +2,15 @@
 //! each other. Each is a consumer group of its own, so that one that waits for its sink never delays the other; Kafka
 //! is the buffer.
 //!
-//! [`lane`] runs a lane's partitions as the group assigns them; [`archive`] and [`hot`] say what happens to one.
+//! [`lane`] runs a lane's partitions as the group assigns them; [`archive`] and [`hot`] say what happens to one. A third
+//! lane, [`gaps`], copies what ingest tells of gaps from its topic to its table.
 
 pub mod archive;
 #[cfg(test)]
 mod archive_tests;
 pub mod board;
 pub mod context;
+pub mod gaps;
 pub mod hot;
 #[cfg(test)]
 mod hot_tests;

@@ -49,6 +49,15 @@ pub fn event(trade: &Trade) -> Vec<u8> {
     .into_bytes()
 }
 
+/// Ids in the order in which ingest sends them when it repairs a gap of 10 ids while the stream goes on: the newest half
+/// first, a copy at the end. Every id from 0 to 39 is there.
+pub fn repaired_order() -> Vec<u64> {
+    [0..10, 20..30, 15..20, 30..35, 10..15, 35..40, 12..13]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
 /// A context that never pauses.
 pub fn context(partition: i32) -> PartitionContext {
     PartitionContext {

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crds::wire::CassandraEndpoint;
+use crds::{gap::GapRecord, wire::CassandraEndpoint};
 use futures::{StreamExt, stream};
 use scylla::{
     client::{execution_profile::ExecutionProfile, session::Session, session_builder::SessionBuilder},
@@ -23,7 +23,8 @@ use scylla::{
 use tokio::{sync::Mutex, time::timeout};
 
 use super::{
-    HotError, HotRow, Ledger,
+    GapStore, HotError, HotRow, Ledger,
+    gaps::GapValues,
     row::{batches, newest},
     statements::Statements,
     store::HotStore,
@@ -144,6 +145,19 @@ impl HotStore for CassandraStore {
     }
 }
 
+impl GapStore for CassandraStore {
+    async fn write_gaps(&self, gaps: &[GapRecord]) -> Result<(), HotError> {
+        let Connection {
+            session, statements, ..
+        } = self.connection().await?;
+        let mut rows = Vec::with_capacity(gaps.len());
+        for gap in gaps {
+            rows.push(insert_gap(&session, &statements.gap, gap));
+        }
+        self.note(all(rows).await).await
+    }
+}
+
 /// Rows of one Cassandra partition in one request.
 async fn insert_trades(
     session: &Session,
@@ -165,6 +179,15 @@ async fn insert_latest(
     row: &HotRow,
 ) -> Result<(), ExecutionError> {
     let values = row.latest_values();
+    session.execute_unpaged(statement, values).await.map(|_| ())
+}
+
+async fn insert_gap(
+    session: &Session,
+    statement: &PreparedStatement,
+    gap: &GapRecord,
+) -> Result<(), ExecutionError> {
+    let values = GapValues::of(gap);
     session.execute_unpaged(statement, values).await.map(|_| ())
 }
 

@@ -1,6 +1,6 @@
 //! The hot lane's CQL, made from the table definitions that the operator creates the tables from.
 
-use crds::tables::{HOT_PROGRESS, LATEST, TRADES, Table};
+use crds::tables::{GAPS, HOT_PROGRESS, LATEST, TRADES, Table};
 use scylla::{client::session::Session, errors::PrepareError, statement::prepared::PreparedStatement};
 
 /// Statements as the cluster knows them.
@@ -10,6 +10,8 @@ pub struct Statements {
     pub trade: PreparedStatement,
     /// Inserts [`super::row::LatestValues`].
     pub latest: PreparedStatement,
+    /// Inserts [`super::gaps::GapValues`].
+    pub gap: PreparedStatement,
     /// Selects `next_offset` and `intervals` by group and partition.
     pub load: PreparedStatement,
     /// Inserts group, partition, `next_offset` and `intervals`.
@@ -29,6 +31,7 @@ impl Statements {
         Ok(Self {
             trade: prepare(stamped(TRADES)).await?,
             latest: prepare(stamped(LATEST)).await?,
+            gap: prepare(stamped(GAPS)).await?,
             load: prepare(format!(
                 "SELECT next_offset, intervals FROM {keyspace}.{} WHERE consumer_group = ? AND kafka_partition = ?",
                 HOT_PROGRESS.name
