@@ -3,10 +3,16 @@
 use std::collections::BTreeMap;
 
 use crds::{
+    gap::{GapRecord, GapState},
     status::DataFlow,
     wire::{IngestStatus, LaneStatus, PartitionStatus, ProcessorStatus},
 };
 use jiff::Timestamp;
+
+/// Gaps named in the condition.
+const NAMED_GAPS: usize = 5;
+/// Longest time that a trade is taken to need from ingest to its place in the archive's lag.
+const IN_FLIGHT_MS: i64 = 60_000;
 
 /// The answers of all workers; `None` where one did not answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,11 +56,11 @@ pub fn merge(previous: Option<&DataFlow>, answers: &Answers, partitions: i32) ->
             .max(hot.end_offsets()),
         archived_trades: before.archived_trades.max(archive.sum(|p| p.trades)),
         hot_trades: before.hot_trades.max(hot.sum(|p| p.trades)),
-        missing_ids: if all(&archive) {
-            archive.sum(|p| p.missing_ids)
-        } else {
-            before.missing_ids
-        },
+        missing_ids: missing_ids(
+            before.missing_ids,
+            missing_in_kafka(answers),
+            all(&archive).then(|| archive.sum(|p| p.missing_ids)),
+        ),
         duplicate_ids: before.duplicate_ids.max(archive.sum(|p| p.duplicates)),
         archive_lag_seconds: archive.lag().unwrap_or(before.archive_lag_seconds),
         hot_lag_seconds: hot.lag().unwrap_or(before.hot_lag_seconds),
@@ -62,8 +68,31 @@ pub fn merge(previous: Option<&DataFlow>, answers: &Answers, partitions: i32) ->
     })
 }
 
+/// What Kafka lacks the archive lacks too, but may not know of. What is not known of one of them stays as it was.
+fn missing_ids(before: i64, in_kafka: Option<i64>, in_archive: Option<i64>) -> i64 {
+    match (in_kafka, in_archive) {
+        (Some(in_kafka), Some(in_archive)) => in_kafka.max(in_archive),
+        (Some(known), None) | (None, Some(known)) => known.max(before),
+        (None, None) => before,
+    }
+}
+
+/// Ids of gaps that Kafka does not have; `None` when a worker did not answer. Of two workers that read the same symbol
+/// the one that misses more counts: the other may have begun later.
+fn missing_in_kafka(answers: &Answers) -> Option<i64> {
+    let mut missing: BTreeMap<&String, u64> = BTreeMap::new();
+    for feed in &answers.ingest {
+        for (symbol, status) in &feed.as_ref()?.symbols {
+            let most = missing.entry(symbol).or_default();
+            *most = status.missing_ids.max(*most);
+        }
+    }
+    let total = missing.into_values().fold(0, u64::saturating_add);
+    Some(i64::try_from(total).unwrap_or(i64::MAX))
+}
+
 /// Whether trades flow.
-pub fn judge(flow: Option<&DataFlow>, answers: &Answers) -> Verdict {
+pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verdict {
     let no = |reason, message: String| Verdict {
         flowing: false,
         reason,
@@ -94,6 +123,39 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers) -> Verdict {
             return no("LaneWaiting", format!("the {lane} lane waits: {why}"));
         }
     }
+    let gaps: Vec<&GapRecord> = feeds.iter().flat_map(|feed| &feed.gaps).collect();
+    let unrepairable: Vec<&GapRecord> = gaps
+        .iter()
+        .copied()
+        .filter(|gap| gap.state == GapState::Unrepairable)
+        .collect();
+    if let Some(first) = unrepairable.first() {
+        let why = first.last_error.as_deref().unwrap_or("no answer");
+        return no(
+            "IdsMissing",
+            format!(
+                "trade ids cannot be fetched from the exchange ({why}), which is asked on: {}",
+                named(&unrepairable)
+            ),
+        );
+    }
+    let yes = |reason, message: String| Verdict {
+        flowing: true,
+        reason,
+        message,
+    };
+    if !gaps.is_empty() {
+        return yes(
+            "RepairingGaps",
+            format!("trade ids are being fetched from the exchange: {}", named(&gaps)),
+        );
+    }
+    if flow.missing_ids > 0 && may_be_on_their_way(flow, &feeds, now) {
+        return yes(
+            "ArchivingRepairs",
+            "trades that arrived late are in Kafka and not in the archive yet".to_owned(),
+        );
+    }
     if flow.missing_ids > 0 {
         return no(
             "IdsMissing",
@@ -106,10 +168,27 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers) -> Verdict {
     if flow.ingested_trades == 0 {
         return no("NoTradesYet", "connected; waiting for the first trade".to_owned());
     }
-    Verdict {
-        flowing: true,
-        reason: "TradesFlow",
-        message: "feeds are connected, both lanes run, no trade is missing".to_owned(),
+    yes(
+        "TradesFlow",
+        "feeds are connected, both lanes run, no trade is missing".to_owned(),
+    )
+}
+
+/// What ingest sent late is in the archive once the archive's lag no longer reaches back to it.
+fn may_be_on_their_way(flow: &DataFlow, feeds: &[&IngestStatus], now: Timestamp) -> bool {
+    let late_ms = feeds.iter().map(|feed| feed.late_ms).max().unwrap_or(0);
+    let archived_until_ms = now.as_millisecond() - flow.archive_lag_seconds.saturating_mul(1_000);
+    late_ms > 0 && archived_until_ms <= late_ms.saturating_add(IN_FLIGHT_MS)
+}
+
+/// The first few, and how many more.
+fn named(gaps: &[&GapRecord]) -> String {
+    let names: Vec<String> = gaps.iter().take(NAMED_GAPS).map(ToString::to_string).collect();
+    let more = gaps.len() - names.len();
+    if more == 0 {
+        names.join(", ")
+    } else {
+        format!("{} and {more} more", names.join(", "))
     }
 }
 
@@ -181,9 +260,11 @@ fn last_trade_time(before: &DataFlow, answers: &Answers, lanes: &[&Lane]) -> Opt
 
 #[cfg(test)]
 mod tests {
-    use crds::wire::SymbolStatus;
+    use crds::{gap::GapCause, spec::Exchange, wire::SymbolStatus};
 
     use super::*;
+
+    const NOW: Timestamp = Timestamp::constant(1_610_064_000, 0);
 
     fn partition(next: i64, end: i64, trades: u64) -> PartitionStatus {
         PartitionStatus {
@@ -281,6 +362,90 @@ mod tests {
         assert_eq!(merge(None, &Answers::default(), 1), None);
     }
 
+    fn gap(symbol: &str, from_id: u64, state: GapState) -> GapRecord {
+        GapRecord {
+            exchange: Exchange::Binance,
+            symbol: symbol.to_owned(),
+            from_id,
+            to_id: from_id + 11,
+            cause: GapCause::Disconnect,
+            state,
+            missing_ids: 12,
+            repaired_ids: 0,
+            detected_ms: 0,
+            closed_ms: None,
+            last_error: Some("RestRefused".to_owned()),
+            updated_ms: 0,
+        }
+    }
+
+    fn with_gaps(gaps: Vec<GapRecord>) -> Answers {
+        let mut answers = answers(vec![Some(processor(&[(0, partition(5, 5, 5))]))]);
+        let feed = answers.ingest[0].as_mut().unwrap();
+        feed.symbols.get_mut("BTCUSDT").unwrap().missing_ids = 12 * gaps.len() as u64;
+        feed.gaps = gaps;
+        answers
+    }
+
+    #[test]
+    fn ids_that_ingest_misses_count_before_the_archive_can_know_of_them() {
+        let answers = with_gaps(vec![gap("BTCUSDT", 106, GapState::Open)]);
+        assert_eq!(merge(None, &answers, 1).unwrap().missing_ids, 12);
+        let mut silent = answers.clone();
+        silent.ingest = vec![None];
+        let before = merge(None, &answers, 1);
+        assert_eq!(merge(before.as_ref(), &silent, 1).unwrap().missing_ids, 12);
+    }
+
+    #[test]
+    fn two_feeds_of_one_symbol_miss_an_id_once() {
+        let mut answers = with_gaps(vec![gap("BTCUSDT", 106, GapState::Open)]);
+        answers.ingest.push(answers.ingest[0].clone());
+        assert_eq!(merge(None, &answers, 1).unwrap().missing_ids, 12);
+    }
+
+    #[test]
+    fn a_gap_under_repair_is_named_and_one_that_cannot_be_repaired_stops_the_flow() {
+        let open = with_gaps((0..7).map(|n| gap("BTCUSDT", n * 100, GapState::Open)).collect());
+        let verdict = judge(merge(None, &open, 1).as_ref(), &open, NOW);
+        assert_eq!((verdict.flowing, verdict.reason), (true, "RepairingGaps"));
+        assert!(
+            verdict.message.ends_with("BTCUSDT 400-411 and 2 more"),
+            "{}",
+            verdict.message
+        );
+
+        let stuck = with_gaps(vec![
+            gap("ETHUSDT", 7, GapState::Open),
+            gap("BTCUSDT", 106, GapState::Unrepairable),
+        ]);
+        let verdict = judge(merge(None, &stuck, 1).as_ref(), &stuck, NOW);
+        assert_eq!((verdict.flowing, verdict.reason), (false, "IdsMissing"));
+        assert!(
+            verdict.message.ends_with("BTCUSDT 106-117"),
+            "{}",
+            verdict.message
+        );
+        assert!(verdict.message.contains("RestRefused"), "{}", verdict.message);
+    }
+
+    #[test]
+    fn what_arrived_late_may_wait_in_kafka_as_long_as_the_archive_lags() {
+        let flow = DataFlow {
+            ingested_trades: 9,
+            missing_ids: 3,
+            archive_lag_seconds: 300,
+            ..DataFlow::default()
+        };
+        let late_since = |seconds: i64| {
+            let mut answers = with_gaps(vec![]);
+            answers.ingest[0].as_mut().unwrap().late_ms = (NOW.as_second() - seconds) * 1_000;
+            judge(Some(&flow), &answers, NOW).reason
+        };
+        assert_eq!(late_since(200), "ArchivingRepairs");
+        assert_eq!(late_since(600), "IdsMissing");
+    }
+
     #[test]
     fn missing_ids_fall_once_they_are_repaired() {
         let before = DataFlow {
@@ -298,9 +463,9 @@ mod tests {
             ..DataFlow::default()
         };
         let good = answers(vec![Some(processor(&[]))]);
-        assert!(judge(Some(&flow), &good).flowing);
+        assert!(judge(Some(&flow), &good, NOW).flowing);
 
-        let reason = |flow: &DataFlow, answers: &Answers| judge(Some(flow), answers).reason;
+        let reason = |flow: &DataFlow, answers: &Answers| judge(Some(flow), answers, NOW).reason;
         let mut disconnected = good.clone();
         disconnected.ingest = vec![Some(ingest(false, 0))];
         assert_eq!(reason(&flow, &disconnected), "FeedDisconnected");

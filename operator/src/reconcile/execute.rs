@@ -239,7 +239,7 @@ impl Pass<'_> {
                 .filter_map(|part| Some((part, memory.outcome(part)?.differences.clone())))
                 .collect(),
             failure,
-            verdict: data_flow::judge(data_flow.as_ref(), answers),
+            verdict: data_flow::judge(data_flow.as_ref(), answers, now()),
             data_flow,
         };
         let status = status::report(&previous, self.object.metadata.generation, &report, now());
