@@ -69,22 +69,23 @@ impl Stream {
     /// Ends the streams and proves that every trade issued is in Kafka, in Cassandra and in the archive exactly once.
     pub async fn end_complete(self) -> Result<()> {
         let ledger = self.end().await?;
-        let judge = |report: &AuditReport| proof::complete(report, &ledger, &self.symbols);
+        self.prove(&ledger).await
+    }
+
+    /// The same, of streams that nobody heard for a while.
+    pub async fn end_repaired(self) -> Result<()> {
+        let ledger = self.end().await?;
+        let unheard = proof::unheard(&ledger, &self.symbols)?;
+        note(format_args!("{unheard} trades were sent to nobody"));
+        self.prove(&ledger).await
+    }
+
+    async fn prove(&self, ledger: &Ledger) -> Result<()> {
+        let judge = |report: &AuditReport| proof::complete(report, ledger, &self.symbols);
         let trades = audit::prove(&self.pipeline, &self.symbols, judge).await?;
         let symbols = self.symbols.join(", ");
         note(format_args!(
             "{trades} trades of {symbols}: in all three places exactly once"
-        ));
-        Ok(())
-    }
-
-    /// Ends the streams and proves that what the exchange sent while nobody listened, and only that, is missing everywhere.
-    pub async fn end_with_one_loss(self) -> Result<()> {
-        let ledger = self.end().await?;
-        let judge = |report: &AuditReport| proof::lost_while_away(report, &ledger, &self.symbols);
-        let lost = audit::prove(&self.pipeline, &self.symbols, judge).await?;
-        note(format_args!(
-            "{lost} trades lost while ingest was away, the same in all three places"
         ));
         Ok(())
     }

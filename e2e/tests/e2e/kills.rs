@@ -11,7 +11,7 @@ use e2e::{
     testbed::Testbed,
 };
 
-/// Every kind but ingest, whose death loses what the exchange sends meanwhile.
+/// Every kind but ingest, whose death has a test of its own.
 const KINDS: [Role; 6] = [
     Role::KafkaBroker,
     Role::KafkaController,

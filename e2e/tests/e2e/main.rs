@@ -65,7 +65,7 @@ const CASES: [Case; 17] = [
     case!(scaling::processors_come_and_go_during_the_stream),
     case!(life::a_changed_config_reaches_the_running_system),
     case!(kills::one_pod_of_every_kind_is_killed_during_the_stream),
-    case!(ingest_loss::what_ingest_missed_is_named_exactly),
+    case!(ingest_loss::what_ingest_missed_is_fetched),
     case!(outages::the_archive_goes_on_without_cassandra),
     case!(outages::the_table_goes_on_without_hdfs),
     case!(convergence::a_converged_pipeline_causes_no_write),
