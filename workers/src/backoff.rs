@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What lived this long was good.
+/// What lived this long was good, unless told otherwise.
 const STABLE: Duration = Duration::from_mins(1);
 /// Longest wait after something good.
 const AT_ONCE: Duration = Duration::from_millis(250);
@@ -12,17 +12,28 @@ const AT_ONCE: Duration = Duration::from_millis(250);
 pub struct Backoff {
     failures: u32,
     longest: Duration,
+    stable: Duration,
 }
 
 impl Backoff {
     /// Waits no longer than `longest`.
     pub const fn new(longest: Duration) -> Self {
-        Self { failures: 0, longest }
+        Self {
+            failures: 0,
+            longest,
+            stable: STABLE,
+        }
+    }
+
+    /// What lives for `stable` is good.
+    #[must_use]
+    pub const fn stable_after(self, stable: Duration) -> Self {
+        Self { stable, ..self }
     }
 
     /// The wait after something (or an attempt at it) that lived for `lived`. `random` is in 0..1.
     pub fn next(&mut self, lived: Duration, random: f64) -> Duration {
-        if lived >= STABLE {
+        if lived >= self.stable {
             self.failures = 0;
         }
         let wait = match self.failures.checked_sub(1) {
@@ -60,7 +71,7 @@ mod tests {
     fn jitter_halves_the_wait_at_most() {
         let mut backoff = Backoff {
             failures: 3,
-            longest: MINUTE,
+            ..Backoff::new(MINUTE)
         };
         assert_eq!(backoff.next(BROKEN, 0.0), Duration::from_secs(2));
     }

@@ -1,6 +1,7 @@
 //! Where trades come from: one module per exchange. A feed reads, checks and passes on; it never talks to Kafka.
 
 pub mod binance;
+pub mod handover;
 pub mod history;
 pub mod monitor;
 pub mod queue;
@@ -10,6 +11,7 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use self::handover::Wanted;
 pub use self::{
     history::{History, HistoryError},
     monitor::{LastLoss, Monitor},
@@ -19,13 +21,12 @@ use crate::{clock::now_us, model::Trade};
 
 /// A source of trades.
 pub trait Feed: Send + 'static {
-    /// Number of connections that must be up for the feed to be.
-    fn connections(&self) -> usize;
-
-    /// Reads until `stop` is cancelled, through any failure. Everything that was read has been pushed to `intake`
-    /// when it returns.
+    /// Reads the trades of `symbols`, which may change, until `stop` is cancelled, through any failure. A trade may be
+    /// pushed twice while one connection replaces another. Everything that was read has been pushed to `intake` when it
+    /// returns.
     fn run(
         self,
+        symbols: Wanted,
         intake: Intake,
         monitor: Arc<Monitor>,
         stop: CancellationToken,

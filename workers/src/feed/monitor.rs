@@ -1,6 +1,7 @@
 //! What is known about a feed's connections: for `/readyz`, `/status` and `/metrics`.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -23,19 +24,28 @@ use crate::{
 /// No offset of clocks.
 const UNKNOWN: i64 = i64::MIN;
 
-/// When a connection was last lost. Cloning gives another handle to the same.
+/// When a line that had a connection was last without one. Cloning gives another handle to the same.
 #[derive(Clone, Debug, Default)]
 pub struct LastLoss(Arc<AtomicI64>);
 
 impl LastLoss {
-    /// Milliseconds since 1970; 0 when none was lost.
+    /// Milliseconds since 1970; 0 when that never was, `i64::MAX` while it is.
     pub fn ms(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn now(&self) {
-        self.0.store(now_ms(), Ordering::Relaxed);
+    fn set(&self, ms: i64) {
+        self.0.store(ms, Ordering::Relaxed);
     }
+}
+
+/// The lines of a feed.
+#[derive(Debug, Default)]
+struct Lines {
+    /// `None` when a connection carries it, else what it waits for.
+    waiting: BTreeMap<usize, Option<String>>,
+    /// Those that had a connection and have none.
+    lost: BTreeSet<usize>,
 }
 
 /// The state of all connections of one feed, and its counters.
@@ -48,19 +58,19 @@ pub struct Monitor {
     /// By how many microseconds the exchange's clock is ahead; [`UNKNOWN`] before the exchange was asked.
     clock_offset_us: AtomicI64,
     clock_offset: Gauge<f64, AtomicU64>,
-    /// By connection: `None` when it is subscribed, else what it waits for.
-    waiting: Mutex<Vec<Option<String>>>,
+    lines: Mutex<Lines>,
     connections: Counter,
     lost: Family<Reason, Counter>,
+    replaced: Family<Reason, Counter>,
     last_loss: LastLoss,
     rejected: Family<Reason, Counter>,
     rejected_total: Counter,
 }
 
 impl Monitor {
-    /// Of a feed with this many connections, none of them up. `readiness` is theirs together; `in_flight` is counted
-    /// up here with every trade read.
-    pub fn new(connections: usize, readiness: Readiness, in_flight: Gauge, registry: &mut Registry) -> Self {
+    /// Of a feed without a line yet. `readiness` is that of all lines together; `in_flight` is counted up here with every
+    /// trade read.
+    pub fn new(readiness: Readiness, in_flight: Gauge, registry: &mut Registry) -> Self {
         let monitor = Self {
             readiness,
             received: Counter::default(),
@@ -68,9 +78,10 @@ impl Monitor {
             event_to_receive: latency_histogram(),
             clock_offset_us: AtomicI64::new(UNKNOWN),
             clock_offset: Gauge::default(),
-            waiting: Mutex::new(vec![Some("connecting".to_owned()); connections]),
+            lines: Mutex::default(),
             connections: Counter::default(),
             lost: Family::default(),
+            replaced: Family::default(),
             last_loss: LastLoss::default(),
             rejected: Family::default(),
             rejected_total: Counter::default(),
@@ -102,32 +113,65 @@ impl Monitor {
             monitor.lost.clone(),
         );
         registry.register(
+            "connections_replaced",
+            "Connections to the exchange for which a successor was made while they lived, by reason",
+            monitor.replaced.clone(),
+        );
+        registry.register(
             "rejected_frames",
             "Frames that were no trade and no known control message, by reason",
             monitor.rejected.clone(),
         );
+        monitor.tell(&Lines::default());
         monitor
     }
 
     /// A connection is made and not yet subscribed.
-    pub fn opened(&self, connection: usize) {
+    pub fn opened(&self) {
         self.connections.inc();
-        self.set(connection, Some("subscribing".to_owned()));
-    }
-
-    /// The exchange has confirmed a connection's subscription.
-    pub fn subscribed(&self, connection: usize) {
-        self.set(connection, None);
     }
 
     /// A connection ended or was not made.
-    pub fn lost(&self, connection: usize, reason: &'static str, detail: &str) {
+    pub fn lost(&self, reason: &'static str) {
         self.lost.get_or_create(&Reason { reason }).inc();
-        self.last_loss.now();
-        self.set(
-            connection,
-            Some(format!("connecting again after {reason}: {detail}")),
-        );
+    }
+
+    /// A connection that lives gets a successor.
+    pub fn replaced(&self, reason: &'static str) {
+        self.replaced.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// A line is carried by a connection, or waits for this.
+    pub fn line(&self, line: usize, waiting: Option<&str>) {
+        let mut lines = self.lock();
+        let known = lines.waiting.entry(line).or_insert_with(|| Some(String::new()));
+        if known.as_deref() == waiting {
+            return;
+        }
+        let was_carried = known.is_none();
+        *known = waiting.map(str::to_owned);
+        if was_carried {
+            lines.lost.insert(line);
+            self.last_loss.set(i64::MAX);
+        } else if waiting.is_none() {
+            self.found(&mut lines, line);
+        }
+        self.tell(&lines);
+    }
+
+    /// A line has ended, since its symbols are not wanted any more.
+    pub fn line_ended(&self, line: usize) {
+        let mut lines = self.lock();
+        lines.waiting.remove(&line);
+        self.found(&mut lines, line);
+        self.tell(&lines);
+    }
+
+    /// A line is not without a connection any more.
+    fn found(&self, lines: &mut Lines, line: usize) {
+        if lines.lost.remove(&line) && lines.lost.is_empty() {
+            self.last_loss.set(now_ms());
+        }
     }
 
     /// A trade was read.
@@ -160,9 +204,10 @@ impl Monitor {
         self.rejected_total.inc();
     }
 
-    /// Whether every connection is subscribed.
+    /// Whether a connection carries every line.
     pub fn connected(&self) -> bool {
-        self.lock().iter().all(Option::is_none)
+        let lines = self.lock();
+        !lines.waiting.is_empty() && lines.waiting.values().all(Option::is_none)
     }
 
     /// Connections ever made.
@@ -170,7 +215,7 @@ impl Monitor {
         self.connections.get()
     }
 
-    /// When a connection was last lost.
+    /// When a line was last without a connection.
     pub fn last_loss(&self) -> LastLoss {
         self.last_loss.clone()
     }
@@ -180,19 +225,16 @@ impl Monitor {
         self.rejected_total.get()
     }
 
-    fn set(&self, connection: usize, state: Option<String>) {
-        let mut waiting = self.lock();
-        if let Some(slot) = waiting.get_mut(connection) {
-            *slot = state;
-        }
-        match waiting.iter().flatten().next() {
-            None => self.readiness.ready(),
+    fn tell(&self, lines: &Lines) {
+        match lines.waiting.values().flatten().next() {
             Some(reason) => self.readiness.waiting(reason.clone()),
+            None if lines.waiting.is_empty() => self.readiness.waiting("no symbol to ask the exchange for"),
+            None => self.readiness.ready(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Option<String>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -202,27 +244,28 @@ mod tests {
     use crate::health::Health;
 
     #[test]
-    fn connected_and_ready_only_when_every_connection_is_subscribed() {
+    fn connected_and_ready_only_when_every_line_is_carried() {
         let health = Health::new();
-        let monitor = Monitor::new(
-            2,
-            health.readiness("feed"),
-            Gauge::default(),
-            &mut Registry::default(),
-        );
-        for connection in 0..2 {
-            monitor.opened(connection);
-        }
-        monitor.subscribed(0);
-        assert_eq!(health.ready().failing["feed"], "subscribing");
-        monitor.subscribed(1);
-        assert!(monitor.connected() && health.ready().is_ok());
-        monitor.lost(0, "ConnectionCut", "reset by peer");
+        let readiness = health.readiness("feed");
+        let monitor = Monitor::new(readiness, Gauge::default(), &mut Registry::default());
         assert!(!monitor.connected());
-        assert_eq!(
-            health.ready().failing["feed"],
-            "connecting again after ConnectionCut: reset by peer"
-        );
-        assert_eq!(monitor.connections(), 2);
+        monitor.line(0, Some("connecting"));
+        monitor.line(1, Some("connecting"));
+        monitor.line(0, None);
+        assert_eq!(health.ready().failing["feed"], "connecting");
+        monitor.line(1, None);
+        assert!(monitor.connected() && health.ready().is_ok());
+        assert_eq!(monitor.last_loss().ms(), 0);
+
+        monitor.line(0, Some("connecting again"));
+        assert!(!monitor.connected());
+        assert_eq!(monitor.last_loss().ms(), i64::MAX);
+        assert_eq!(health.ready().failing["feed"], "connecting again");
+        monitor.line(0, None);
+        assert!((1..=now_ms()).contains(&monitor.last_loss().ms()));
+        monitor.line_ended(0);
+        assert!(monitor.connected() && health.ready().is_ok());
+        monitor.line_ended(1);
+        assert!(!monitor.connected() && !health.ready().is_ok());
     }
 }

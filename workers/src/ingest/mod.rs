@@ -18,7 +18,7 @@ mod repair;
 mod symbol_metrics;
 mod watch;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use crds::{
     spec::Exchange,
@@ -126,7 +126,7 @@ impl Ingest {
         let symbols = symbols(&config.symbols)?;
         let (feed, history) = match config.exchange {
             Exchange::Binance => (
-                BinanceFeed::new(&config.endpoints.stream, &symbols),
+                BinanceFeed::new(&config.endpoints.stream),
                 BinanceRest::new(&config.endpoints.rest, config.request_weight_per_minute)?,
             ),
         };
@@ -143,12 +143,7 @@ impl Ingest {
             in_flight.clone(),
         );
         let readiness = health.readiness("feed");
-        let monitor = Arc::new(Monitor::new(
-            feed.connections(),
-            readiness,
-            in_flight.clone(),
-            &mut registry,
-        ));
+        let monitor = Arc::new(Monitor::new(readiness, in_flight.clone(), &mut registry));
         let ledger = Arc::new(Ledger::new(
             config.exchange,
             &symbols,
@@ -171,6 +166,7 @@ impl Ingest {
         let address = server.address;
         let parts = Parts {
             config,
+            symbols: symbols.into_iter().collect(),
             feed,
             history: Arc::new(history),
             producer,
@@ -204,6 +200,7 @@ impl Ingest {
 
 struct Parts<F, H> {
     config: IngestConfig,
+    symbols: BTreeSet<Symbol>,
     feed: F,
     history: Arc<H>,
     producer: Producer<ledger::Entry>,
@@ -251,7 +248,8 @@ impl<F: Feed, H: History> Parts<F, H> {
         let repairing = tokio::spawn(repair.run(stop.clone()));
         let forward = forward::Forward::new(&self.config, self.producer, self.ledger, outlet);
         let forwarding = tokio::spawn(forward.run(stop.clone(), self.flush_limit));
-        self.feed.run(intake, self.monitor, stop).await;
+        let (_unchanging, symbols) = tokio::sync::watch::channel(Arc::new(self.symbols));
+        self.feed.run(symbols, intake, self.monitor, stop).await;
         let unacknowledged = forwarding.await?;
         repairing.await?;
         present.await?;

@@ -31,11 +31,11 @@ async fn pings_are_answered_while_no_trade_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_subscription_is_named_and_the_worker_not_ready() {
+async fn not_ready_when_there_is_no_symbol_that_the_exchange_can_be_asked_for() {
     let kafka = kafka::cluster();
     let exchange = exchange([SymbolSpec::new("BTCUSDT")]).await;
     let worker = Worker::start(&exchange, &kafka, &["Ä#USDT"]).await;
-    worker.until_readyz("SubscriptionRefused").await;
+    worker.until_readyz("no symbol to ask the exchange for").await;
     assert!(!worker.status().await.connected);
     worker.stop().await.unwrap();
 }

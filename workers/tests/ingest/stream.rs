@@ -79,7 +79,7 @@ async fn every_recorded_trade_reaches_the_topic_byte_for_byte_and_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_symbols_than_a_url_holds_are_subscribed_within_the_exchanges_limits() {
+async fn more_symbols_than_a_frame_holds_are_subscribed_within_the_exchanges_limits() {
     let kafka = kafka::cluster();
     let exchange = exchange([SymbolSpec::new("BTCUSDT").speed(0.0)]).await;
     let mut symbols: Vec<String> = (0..400).map(|number| format!("QUIET{number}USDT")).collect();

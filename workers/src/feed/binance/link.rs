@@ -1,6 +1,6 @@
 //! The life of one connection: connect, subscribe, read until it ends.
 
-use std::{collections::HashSet, convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
@@ -15,25 +15,29 @@ use tokio_tungstenite::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    end::End,
+    error::LinkError,
     frame::{self, Frame},
-    plan::Plan,
     subscription::{ANSWER_TIMEOUT, Subscription},
 };
 use crate::{
     decode,
-    feed::{Intake, Monitor, Received},
-    model::Symbol,
+    feed::{
+        Intake, Monitor, Received,
+        handover::{Dial, End, Expectation, Hearing, Wire},
+    },
 };
 
 /// TCP, TLS and handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Binance allows 5 inbound messages per second, pongs included; 220 ms were seen to fail.
-const PACE: Duration = Duration::from_millis(250);
+/// Binance allows 5 inbound messages per second, pongs included, and counts as it likes: 220 ms between them were seen to
+/// fail.
+const PACE: Duration = Duration::from_millis(350);
 /// Time for one write: control frames are small, so that a blocked write is a dead connection.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for the exchange to answer the closing of a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Looks for a symbol that is silent, in the shortest pause that counts.
+const CHECKS: u32 = 6;
 /// A trade has 200 bytes. What passes is certain to fit a Kafka record.
 const MAX_MESSAGE: usize = 512 * 1024;
 /// 128 KiB are the library's default; a busy connection reads some 100 trades at a time with this.
@@ -41,158 +45,226 @@ const READ_BUFFER: usize = 32 * 1024;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// One connection to be.
-pub struct Link {
-    /// Its place in the monitor.
-    pub number: usize,
-    /// What it asks for.
-    pub plan: Plan,
-    /// Symbols whose trades are expected.
-    pub symbols: Arc<HashSet<Symbol>>,
+/// How connections are made, and what is expected of them.
+pub struct Dialer {
+    /// `wss://host` or `ws://host[:port]`, without a path.
+    pub origin: String,
     /// A connection without a frame or ping for this long is dead.
     pub silence_limit: Duration,
+    /// How long a symbol may be silent.
+    pub expectation: Expectation,
     /// Where trades go.
     pub intake: Intake,
-    /// Whom it tells how it fares.
+    /// Whom they tell what was read.
     pub monitor: Arc<Monitor>,
-    /// Ends it.
-    pub stop: CancellationToken,
 }
 
-impl Link {
-    /// Connects and reads until the connection ends, and says why it did.
-    pub async fn live(&self) -> End {
-        match self.read_to_the_end().await {
+impl Dial for Dialer {
+    async fn live(&self, wire: Wire) -> End {
+        match self.read_to_the_end(wire).await {
             Ok(never) => match never {},
-            Err(end) => end,
+            Err(error) => error.into(),
         }
     }
+}
 
-    async fn read_to_the_end(&self) -> Result<Infallible, End> {
-        let mut socket = self.connect().await?;
-        self.monitor.opened(self.number);
-        let mut subscription = Subscription::new(&self.plan);
-        if subscription.complete() {
-            self.confirmed();
-        }
-        let mut pace = interval(PACE);
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut silent_since = Instant::now();
-        loop {
-            // Nothing read is lost here: the branches do no more than wait.
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return Err(self.take_leave(socket, subscription).await),
-                _ = pace.tick(), if subscription.has_request() => {
-                    if let Some(request) = subscription.next_request() {
-                        write(&mut socket, Message::text(request)).await?;
-                    }
-                }
-                () = sleep_until(subscription.deadline()), if !subscription.complete() => {
-                    return Err(End::timeout("the answer to a subscription", ANSWER_TIMEOUT));
-                }
-                () = sleep_until(silent_since + self.silence_limit) => {
-                    return Err(End::timeout("the next frame or ping", self.silence_limit));
-                }
-                message = socket.next() => {
-                    let message = message.ok_or_else(|| End::Closed("no reason given".to_owned()))??;
-                    self.handle(message, &mut socket, &mut subscription).await?;
-                    silent_since = Instant::now();
-                }
-            }
-        }
+impl Dialer {
+    async fn read_to_the_end(&self, wire: Wire) -> Result<Infallible, LinkError> {
+        let socket = self.connect(&wire.stop).await?;
+        wire.news.opened();
+        let now = Instant::now();
+        let session = Session {
+            dialer: self,
+            wire,
+            socket,
+            subscription: Subscription::default(),
+            next_request: now,
+            silent_since: now,
+            told: false,
+            told_silent: false,
+        };
+        session.run().await
     }
 
-    /// Closes in order: what the exchange sent before it heard of it is still read.
-    async fn take_leave(&self, mut socket: Socket, mut subscription: Subscription<'_>) -> End {
-        let deadline = Instant::now() + CLOSE_TIMEOUT;
-        if let Ok(Err(error)) = timeout(WRITE_TIMEOUT, socket.close(None)).await {
-            tracing::debug!(%error, "connection ended before it could be closed");
-        }
-        loop {
-            let message = tokio::select! {
-                () = sleep_until(deadline) => return End::Stopped,
-                message = socket.next() => message,
-            };
-            let Some(Ok(message)) = message else {
-                return End::Stopped;
-            };
-            // Never cut short, because a trade in it would be lost.
-            if self
-                .handle(message, &mut socket, &mut subscription)
-                .await
-                .is_err()
-            {
-                return End::Stopped;
-            }
-        }
-    }
-
-    async fn connect(&self) -> Result<Socket, End> {
+    async fn connect(&self, stop: &CancellationToken) -> Result<Socket, LinkError> {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE));
-        let connecting = connect_async_tls_with_config(self.plan.url.as_str(), Some(config), true, None);
+        let url = format!("{}/stream", self.origin.trim_end_matches('/'));
+        let connecting = connect_async_tls_with_config(url, Some(config), true, None);
         tokio::select! {
-            () = self.stop.cancelled() => Err(End::Stopped),
+            () = stop.cancelled() => Err(LinkError::Stopped),
             connected = timeout(CONNECT_TIMEOUT, connecting) => {
-                Ok(connected.map_err(|_| End::timeout("connecting", CONNECT_TIMEOUT))??.0)
+                Ok(connected.map_err(|_| LinkError::timeout("connecting", CONNECT_TIMEOUT))??.0)
+            }
+        }
+    }
+}
+
+/// A connection that is made.
+struct Session<'a> {
+    dialer: &'a Dialer,
+    wire: Wire,
+    socket: Socket,
+    subscription: Subscription,
+    /// When the next request may be sent.
+    next_request: Instant,
+    silent_since: Instant,
+    /// Whether the line knows that this connection is to be replaced.
+    told: bool,
+    /// Whether the line knows that nothing comes any more.
+    told_silent: bool,
+}
+
+impl Session<'_> {
+    async fn run(mut self) -> Result<Infallible, LinkError> {
+        let stop = self.wire.stop.clone();
+        let mut checks = interval(self.dialer.expectation.least_pause / CHECKS);
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.want();
+        loop {
+            let answer_due = self.subscription.deadline();
+            let silence_due = self.silent_since + self.dialer.silence_limit;
+            // Nothing read is lost here: the branches do no more than wait. The socket comes before the checks, so that what
+            // has arrived counts before its absence does.
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(self.take_leave().await),
+                Ok(()) = self.wire.wanted.changed() => self.want(),
+                () = sleep_until(self.next_request), if self.subscription.has_request() => self.request().await?,
+                message = self.socket.next() => {
+                    let message = message.ok_or_else(|| LinkError::Closed("no reason given".to_owned()))??;
+                    self.handle(message).await?;
+                    self.silent_since = Instant::now();
+                    self.told_silent = false;
+                }
+                () = sleep_until(answer_due.unwrap_or(silence_due)), if answer_due.is_some() && !self.told => {
+                    self.tell(&LinkError::timeout("the answer to a subscription", ANSWER_TIMEOUT));
+                }
+                () = sleep_until(silence_due), if !self.told_silent => {
+                    self.told_silent = true;
+                    let error = LinkError::timeout("the next frame or ping", self.dialer.silence_limit);
+                    self.wire.news.silent(error.cause());
+                }
+                _ = checks.tick() => self.check(),
             }
         }
     }
 
-    async fn handle(
-        &self,
-        message: Message,
-        socket: &mut Socket,
-        subscription: &mut Subscription<'_>,
-    ) -> Result<(), End> {
+    /// Takes over what is wanted now.
+    fn want(&mut self) {
+        let symbols = self.wire.wanted.borrow_and_update().clone();
+        self.subscription.want(&symbols);
+        let mut heard = self.wire.heard.lock();
+        heard.want(&symbols);
+        heard.complete = self.subscription.is_complete();
+    }
+
+    async fn request(&mut self) -> Result<(), LinkError> {
+        if let Some(request) = self.subscription.next_request(Instant::now()) {
+            let written = timeout(WRITE_TIMEOUT, self.socket.send(Message::text(request))).await;
+            written.map_err(|_| LinkError::timeout("a write", WRITE_TIMEOUT))??;
+        }
+        self.next_request = Instant::now() + PACE;
+        Ok(())
+    }
+
+    /// Tells the line, once, that this connection is to be replaced. It goes on meanwhile.
+    fn tell(&mut self, error: &LinkError) {
+        if !self.told {
+            self.told = true;
+            self.wire.news.leaving(error.cause());
+        }
+    }
+
+    fn check(&mut self) {
+        let overdue = {
+            let heard = self.wire.heard.lock();
+            heard.overdue(Instant::now(), &self.dialer.expectation).cloned()
+        };
+        if let Some(symbol) = overdue {
+            self.tell(&LinkError::SymbolSilent(symbol));
+        }
+    }
+
+    /// Closes in order: what the exchange sent before it heard of it is still read.
+    async fn take_leave(&mut self) -> LinkError {
+        let deadline = Instant::now() + CLOSE_TIMEOUT;
+        if let Ok(Err(error)) = timeout(WRITE_TIMEOUT, self.socket.close(None)).await {
+            tracing::debug!(%error, "connection ended before it could be closed");
+        }
+        loop {
+            let message = tokio::select! {
+                () = sleep_until(deadline) => return LinkError::Stopped,
+                message = self.socket.next() => message,
+            };
+            let Some(Ok(message)) = message else {
+                return LinkError::Stopped;
+            };
+            // Never cut short, because a trade in it would be lost.
+            if self.handle(message).await.is_err() {
+                return LinkError::Stopped;
+            }
+        }
+    }
+
+    async fn handle(&mut self, message: Message) -> Result<(), LinkError> {
         match message {
-            Message::Text(text) => self.frame(text.into(), subscription).await,
+            Message::Text(text) => self.frame(text.into()).await,
             Message::Binary(bytes) => self.reject(bytes, "BinaryFrame").await,
-            // The library has queued the pong; without a write of ours it must be pushed out.
-            Message::Ping(_) => flush(socket).await,
-            Message::Close(Some(close)) => Err(End::Closed(close.to_string())),
-            Message::Close(None) => Err(End::Closed("no reason given".to_owned())),
+            Message::Ping(_) => self.flush_pong().await,
+            Message::Close(Some(close)) => Err(LinkError::Closed(close.to_string())),
+            Message::Close(None) => Err(LinkError::Closed("no reason given".to_owned())),
             Message::Pong(_) | Message::Frame(_) => Ok(()),
         }
     }
 
-    async fn frame(&self, bytes: Bytes, subscription: &mut Subscription<'_>) -> Result<(), End> {
-        match frame::read(&bytes) {
-            Frame::Trade(event) => self.trade(event).await,
-            Frame::Broken => self.reject(bytes, "BrokenFrame").await,
-            Frame::Unknown => {
-                self.monitor.rejected("UnknownEvent");
-                Ok(())
-            }
-            Frame::Accepted(id) => {
-                if subscription.accept(id) {
-                    self.confirmed();
-                }
-                Ok(())
-            }
-            Frame::Refused { code, message } => Err(End::Refused { code, message }),
-            Frame::ServerShutdown => Err(End::ServerShutdown),
-        }
+    /// The library has queued the pong; without a write of ours it must be pushed out.
+    async fn flush_pong(&mut self) -> Result<(), LinkError> {
+        let flushed = timeout(WRITE_TIMEOUT, self.socket.flush()).await;
+        flushed.map_err(|_| LinkError::timeout("a write", WRITE_TIMEOUT))??;
+        self.next_request = self.next_request.max(Instant::now() + PACE);
+        Ok(())
     }
 
-    async fn trade(&self, event: Bytes) -> Result<(), End> {
+    async fn frame(&mut self, bytes: Bytes) -> Result<(), LinkError> {
+        match frame::read(&bytes) {
+            Frame::Trade(event) => return self.trade(event).await,
+            Frame::Broken => return self.reject(bytes, "BrokenFrame").await,
+            Frame::Unknown => self.dialer.monitor.rejected("UnknownEvent"),
+            Frame::Accepted(id) => {
+                if self.subscription.accept(id) {
+                    self.wire.heard.lock().complete = true;
+                    self.wire.news.confirmed();
+                }
+            }
+            Frame::Refused { code, message } => self.tell(&LinkError::Refused { code, message }),
+            Frame::ServerShutdown => self.tell(&LinkError::ServerShutdown),
+        }
+        Ok(())
+    }
+
+    async fn trade(&mut self, event: Bytes) -> Result<(), LinkError> {
         let trade = match decode::trade(&event) {
-            Ok(trade) if self.symbols.contains(&trade.symbol) => trade,
-            Ok(_) => return self.reject(event, "UnexpectedSymbol").await,
+            Ok(trade) => trade,
             Err(error) => {
                 tracing::warn!(%error, "trade event cannot be read");
                 return self.reject(event, error.reason()).await;
             }
         };
         let (symbol, id) = (trade.symbol.clone(), trade.trade_id);
+        let hearing = self.wire.heard.lock().trade(&symbol, id, Instant::now());
+        match hearing {
+            Hearing::Wanted => {}
+            Hearing::GivenUp => return Ok(()),
+            Hearing::Foreign => return self.reject(event, "UnexpectedSymbol").await,
+        }
         let received = Received::now(event, Ok(trade));
         if let Ok(trade) = &received.content {
-            self.monitor.received(received.wall_us, trade);
+            self.dialer.monitor.received(received.wall_us, trade);
         }
-        let pushed = self.intake.push(received).await;
+        let pushed = self.dialer.intake.push(received).await;
         if pushed.is_err() {
             tracing::error!(%symbol, id, "read and not passed on to kafka, because the process ends");
         }
@@ -200,23 +272,9 @@ impl Link {
     }
 
     /// Counts a frame and passes its bytes on, to be kept as a dead letter.
-    async fn reject(&self, bytes: Bytes, reason: &'static str) -> Result<(), End> {
-        self.monitor.rejected(reason);
-        Ok(self.intake.push(Received::now(bytes, Err(reason))).await?)
+    async fn reject(&mut self, bytes: Bytes, reason: &'static str) -> Result<(), LinkError> {
+        self.dialer.monitor.rejected(reason);
+        let received = Received::now(bytes, Err(reason));
+        Ok(self.dialer.intake.push(received).await?)
     }
-
-    fn confirmed(&self) {
-        self.monitor.subscribed(self.number);
-        tracing::info!(connection = self.number, "subscribed to the exchange");
-    }
-}
-
-async fn write(socket: &mut Socket, message: Message) -> Result<(), End> {
-    let written = timeout(WRITE_TIMEOUT, socket.send(message)).await;
-    Ok(written.map_err(|_| End::timeout("a write", WRITE_TIMEOUT))??)
-}
-
-async fn flush(socket: &mut Socket) -> Result<(), End> {
-    let flushed = timeout(WRITE_TIMEOUT, socket.flush()).await;
-    Ok(flushed.map_err(|_| End::timeout("a write", WRITE_TIMEOUT))??)
 }

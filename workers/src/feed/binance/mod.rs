@@ -1,102 +1,170 @@
 //! Binance's live trade streams (binance-spot-api-docs: web-socket-streams.md).
 //!
-//! [`plan`] decides which connection asks for which streams, [`frame`] tells frames apart, [`link`] lives one
-//! connection; here they are kept alive.
+//! [`assignment`] decides which line carries which symbol, [`subscription`] which control frames follow from that,
+//! [`frame`] tells frames apart, [`link`] lives one connection; [`super::handover`] replaces connections without a gap.
 
-mod end;
+mod assignment;
+mod error;
 mod frame;
 mod link;
-mod plan;
 pub mod rest;
 mod subscription;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Once},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use futures::future::join_all;
-use tokio::time::sleep;
+use futures::{StreamExt, stream::FuturesUnordered};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use self::{end::End, link::Link, plan::Plan};
-use super::{Feed, Intake, Monitor};
-use crate::{backoff::Backoff, model::Symbol};
+use self::{assignment::Assignment, link::Dialer};
+use super::{
+    Feed, Intake, Monitor,
+    handover::{Carrier, Expectation, Policy, Wanted},
+};
+use crate::model::Symbol;
 
 /// Binance pings every 20 s, so that a silent minute is a dead connection.
 const SILENCE_LIMIT: Duration = Duration::from_mins(1);
 
-/// Longest wait between two attempts to connect. It makes at most 16 attempts in any 5 minutes of failures, far below
-/// Binance's limit of 300, which an address may share with others.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// How connections are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// When connections are replaced.
+    pub policy: Policy,
+    /// A connection without a frame or ping for this long is dead.
+    pub silence_limit: Duration,
+    /// How long a symbol may be silent.
+    pub expectation: Expectation,
+}
 
-/// The live trades of a set of symbols.
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            policy: Policy {
+                // Binance ends a connection after 24 hours.
+                rotate_after: Duration::from_hours(24) - Duration::from_mins(5),
+                rotate_spread: Duration::from_mins(10),
+                // A trade that was under way for a minute was on a connection that is dead.
+                patience: SILENCE_LIMIT,
+                // With this and the longest wait a line makes at most 30 attempts in any 5 minutes, far below Binance's
+                // limit of 300, which an address may share with others.
+                stable_after: Duration::from_secs(10),
+                longest_wait: Duration::from_mins(1),
+            },
+            silence_limit: SILENCE_LIMIT,
+            expectation: Expectation::default(),
+        }
+    }
+}
+
+/// The live trades of a changing set of symbols.
 #[derive(Debug)]
 pub struct BinanceFeed {
-    silence_limit: Duration,
-    plans: Vec<Plan>,
-    symbols: Arc<HashSet<Symbol>>,
+    origin: String,
+    timing: Timing,
 }
 
 impl BinanceFeed {
     /// `origin` is `wss://host` or `ws://host[:port]`, without a path.
-    pub fn new(origin: &str, symbols: &[Symbol]) -> Self {
+    pub fn new(origin: &str) -> Self {
         install_crypto_provider();
         Self {
-            silence_limit: SILENCE_LIMIT,
-            plans: plan::plans(origin, symbols),
-            symbols: Arc::new(symbols.iter().cloned().collect()),
+            origin: origin.to_owned(),
+            timing: Timing::default(),
         }
     }
+
+    /// Keeps connections in another way.
+    #[must_use]
+    pub fn timing(self, timing: Timing) -> Self {
+        Self { timing, ..self }
+    }
+}
+
+/// The feed's end of a line.
+struct LineHandle {
+    wanted: watch::Sender<Arc<BTreeSet<Symbol>>>,
+    stop: CancellationToken,
 }
 
 impl Feed for BinanceFeed {
-    fn connections(&self) -> usize {
-        self.plans.len()
-    }
-
-    async fn run(self, intake: Intake, monitor: Arc<Monitor>, stop: CancellationToken) {
-        let links = self.plans.into_iter().enumerate().map(|(number, plan)| {
-            keep_alive(Link {
+    async fn run(self, mut symbols: Wanted, intake: Intake, monitor: Arc<Monitor>, stop: CancellationToken) {
+        let stop = stop.child_token();
+        let dialer = Dialer {
+            origin: self.origin,
+            silence_limit: self.timing.silence_limit,
+            expectation: self.timing.expectation,
+            intake,
+            monitor: monitor.clone(),
+        };
+        let mut assignment = Assignment::default();
+        let mut lines: HashMap<usize, LineHandle> = HashMap::new();
+        let mut carriers = FuturesUnordered::new();
+        let start = |number, wanted: BTreeSet<Symbol>| {
+            let (wanted, receiver) = watch::channel(Arc::new(wanted));
+            let carrier = Carrier {
+                dial: &dialer,
+                policy: self.timing.policy,
                 number,
-                plan,
-                symbols: self.symbols.clone(),
-                silence_limit: self.silence_limit,
-                intake: intake.clone(),
+                wanted: receiver,
                 monitor: monitor.clone(),
-                stop: stop.clone(),
+            };
+            let stop = stop.child_token();
+            let life = carrier.run(stop.clone());
+            (LineHandle { wanted, stop }, async move {
+                life.await;
+                number
             })
-        });
-        join_all(links).await;
+        };
+        loop {
+            let wanted = askable(&symbols.borrow_and_update());
+            let assigned = assignment.assign(&wanted);
+            for (_, line) in lines.extract_if(|number, _| !assigned.contains_key(number)) {
+                line.stop.cancel();
+            }
+            for (number, wanted) in assigned {
+                if let Some(line) = lines.get(number) {
+                    line.wanted.send_if_modified(|current| {
+                        let modified = **current != *wanted;
+                        if modified {
+                            *current = Arc::new(wanted.clone());
+                        }
+                        modified
+                    });
+                } else {
+                    let (line, running) = start(*number, wanted.clone());
+                    lines.insert(*number, line);
+                    carriers.push(running);
+                }
+            }
+            // Until the symbols change. A line that ends by itself has nobody left to pass trades on to.
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    Ok(()) = symbols.changed() => break,
+                    Some(number) = carriers.next() => if lines.contains_key(&number) {
+                        stop.cancel();
+                    }
+                }
+            }
+            if stop.is_cancelled() {
+                break;
+            }
+        }
+        while carriers.next().await.is_some() {}
     }
 }
 
-/// Connects again and again until the process stops, or nobody takes trades any more.
-async fn keep_alive(link: Link) {
-    let mut backoff = Backoff::new(LONGEST_WAIT);
-    loop {
-        let begin = Instant::now();
-        let end = link.live().await;
-        if link.stop.is_cancelled() || matches!(end, End::QueueClosed(_)) {
-            return;
-        }
-        link.monitor.lost(link.number, end.reason(), &end.to_string());
-        let wait = backoff
-            .next(begin.elapsed(), rand::random())
-            .max(end.least_wait());
-        tracing::warn!(
-            connection = link.number,
-            reason = end.reason(),
-            error = %end,
-            wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-            "connection to the exchange ended"
-        );
-        tokio::select! {
-            () = link.stop.cancelled() => return,
-            () = sleep(wait) => {}
-        }
-    }
+/// The symbols that the exchange can be asked for.
+fn askable(symbols: &BTreeSet<Symbol>) -> BTreeSet<Symbol> {
+    let askable = |symbol: &&Symbol| subscription::can_be_asked_for(symbol);
+    symbols.iter().filter(askable).cloned().collect()
 }
 
 /// With two providers of cryptography in the program, TLS panics unless one is chosen (docs/decisions/0002).
@@ -106,127 +174,4 @@ fn install_crypto_provider() {
         // An error only says that one is chosen already.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
-    use tokio::{
-        io::AsyncReadExt,
-        net::{TcpListener, TcpStream},
-        task::JoinHandle,
-    };
-
-    use super::*;
-    use crate::{
-        feed::{Outlet, queue},
-        health::Health,
-    };
-
-    #[test]
-    fn five_minutes_of_failures_stay_far_below_the_exchanges_limit() {
-        let mut backoff = Backoff::new(LONGEST_WAIT);
-        let mut elapsed = Duration::ZERO;
-        let mut attempts = 0;
-        while elapsed < Duration::from_mins(5) {
-            elapsed += backoff.next(Duration::ZERO, 0.0);
-            attempts += 1;
-        }
-        assert!(attempts <= 16, "{attempts} attempts");
-    }
-
-    struct Running {
-        feed: JoinHandle<()>,
-        health: Health,
-        monitor: Arc<Monitor>,
-        stop: CancellationToken,
-        _outlet: Outlet,
-    }
-
-    fn run(feed: BinanceFeed) -> Running {
-        let health = Health::new();
-        let readiness = health.readiness("feed");
-        let monitor = Arc::new(Monitor::new(
-            feed.connections(),
-            readiness,
-            Gauge::default(),
-            &mut Registry::default(),
-        ));
-        let stop = CancellationToken::new();
-        let (intake, outlet) = queue(1 << 20);
-        Running {
-            feed: tokio::spawn(feed.run(intake, monitor.clone(), stop.clone())),
-            health,
-            monitor,
-            stop,
-            _outlet: outlet,
-        }
-    }
-
-    impl Running {
-        async fn stop(self) {
-            self.stop.cancel();
-            self.feed.await.unwrap();
-        }
-    }
-
-    async fn listen() -> (TcpListener, String) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        (listener, address)
-    }
-
-    fn btcusdt(origin: &str) -> BinanceFeed {
-        BinanceFeed::new(origin, &["BTCUSDT".parse().unwrap()])
-    }
-
-    #[tokio::test]
-    async fn wss_begins_a_tls_handshake() {
-        const TLS_HANDSHAKE: u8 = 0x16;
-        let (listener, address) = listen().await;
-        let running = run(btcusdt(&format!("wss://{address}")));
-        let (mut socket, _) = listener.accept().await.unwrap();
-        assert_eq!(socket.read_u8().await.unwrap(), TLS_HANDSHAKE);
-        running.stop().await;
-    }
-
-    #[tokio::test]
-    async fn a_silent_connection_is_replaced() {
-        let (listener, address) = listen().await;
-        let feed = BinanceFeed {
-            silence_limit: Duration::from_millis(20),
-            ..btcusdt(&format!("ws://{address}"))
-        };
-        let running = run(feed);
-        let mut silent = vec![];
-        while silent.len() < 2 {
-            let (socket, _) = listener.accept().await.unwrap();
-            silent.push(tokio_tungstenite::accept_async(socket).await.unwrap());
-        }
-        assert!(running.monitor.connections() >= 1);
-        running.stop().await;
-    }
-
-    #[tokio::test]
-    async fn not_ready_while_the_exchange_refuses_the_handshake() {
-        let (listener, address) = listen().await;
-        let running = run(btcusdt(&format!("ws://{address}")));
-        let (socket, _) = listener.accept().await.unwrap();
-        refuse(socket).await;
-        while !running.health.ready().failing["feed"].contains("HTTP 429") {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(running.monitor.connections(), 0);
-        running.stop().await;
-    }
-
-    async fn refuse(mut socket: TcpStream) {
-        let mut request = [0; 4096];
-        let read = socket.read(&mut request).await.unwrap();
-        assert!(read > 0);
-        let answer = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n";
-        tokio::io::AsyncWriteExt::write_all(&mut socket, answer)
-            .await
-            .unwrap();
-    }
 }

@@ -15,7 +15,7 @@ use reqwest::{Certificate, Response, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use self::{budget::Budget, trades::Row};
-use super::{end::asked_wait, install_crypto_provider};
+use super::{error::asked_wait, install_crypto_provider};
 use crate::{
     clock::now_us,
     feed::{History, HistoryError, Received},

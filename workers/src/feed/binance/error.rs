@@ -1,17 +1,23 @@
-//! How connections end, and what that means for the next one.
+//! How connections end or are to be replaced, and what that means for the next one.
 
 use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::{self, http};
 
-use crate::feed::queue::Closed;
+use crate::{
+    feed::{
+        handover::{Cause, End},
+        queue::Closed,
+    },
+    model::Symbol,
+};
 
 /// Wait after the exchange said that there were too many requests, unless it says how long.
 const COOL_DOWN: Duration = Duration::from_mins(1);
 
-/// Why a connection ended, or was not made.
+/// Why a connection ended, was not made, or is to be replaced.
 #[derive(Debug, thiserror::Error)]
-pub enum End {
+pub enum LinkError {
     /// The process stops.
     #[error("stopped")]
     Stopped,
@@ -45,6 +51,9 @@ pub enum End {
     /// Announced by a `serverShutdown` event.
     #[error("the exchange announced its shutdown")]
     ServerShutdown,
+    /// A stream of several has stopped.
+    #[error("no trade of {0} for much longer than it ever paused on this connection")]
+    SymbolSilent(Symbol),
     /// Closed by the exchange, as after 24 hours.
     #[error("closed by the exchange: {0}")]
     Closed(String),
@@ -53,7 +62,7 @@ pub enum End {
     Failed(#[from] Box<tungstenite::Error>),
 }
 
-impl End {
+impl LinkError {
     /// Something took longer than it may.
     pub const fn timeout(what: &'static str, limit: Duration) -> Self {
         Self::Timeout { what, limit }
@@ -68,8 +77,17 @@ impl End {
             Self::Timeout { .. } => "Timeout",
             Self::Refused { .. } => "SubscriptionRefused",
             Self::ServerShutdown => "ServerShutdown",
+            Self::SymbolSilent(_) => "SymbolSilent",
             Self::Closed(_) => "ClosedByExchange",
             Self::Failed(_) => "ConnectionFailed",
+        }
+    }
+
+    /// In the words of the line.
+    pub fn cause(&self) -> Cause {
+        Cause {
+            reason: self.reason(),
+            detail: self.to_string(),
         }
     }
 
@@ -82,7 +100,7 @@ impl End {
     }
 }
 
-impl From<tungstenite::Error> for End {
+impl From<tungstenite::Error> for LinkError {
     fn from(error: tungstenite::Error) -> Self {
         match error {
             tungstenite::Error::Http(response) => Self::Handshake {
@@ -90,6 +108,15 @@ impl From<tungstenite::Error> for End {
                 wait: asked_wait(response.status(), response.headers()),
             },
             error => Self::Failed(Box::new(error)),
+        }
+    }
+}
+
+impl From<LinkError> for End {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Stopped | LinkError::QueueClosed(_) => Self::Finished,
+            error => Self::Lost(error.cause(), error.least_wait()),
         }
     }
 }
@@ -128,8 +155,8 @@ mod tests {
             response = response.header("Retry-After", value);
         }
         let error = tungstenite::Error::Http(Box::new(response.body(None).unwrap()));
-        let end = End::from(error);
-        assert_eq!(end.reason(), "HandshakeRefused");
-        assert_eq!(end.least_wait(), Duration::from_secs(seconds));
+        let error = LinkError::from(error);
+        assert_eq!(error.reason(), "HandshakeRefused");
+        assert_eq!(error.least_wait(), Duration::from_secs(seconds));
     }
 }
