@@ -139,6 +139,8 @@ pub mod condition {
     pub const HDFS_READY: &str = "HdfsReady";
     /// The archive's folders exist.
     pub const ARCHIVE_READY: &str = "ArchiveReady";
+    /// The exchange lists every symbol. Those that it does not list keep the others from nothing.
+    pub const SYMBOLS_KNOWN: &str = "SymbolsKnown";
     /// Ingest and processor are up.
     pub const WORKERS_READY: &str = "WorkersReady";
 }

@@ -22,8 +22,11 @@ pub struct IngestConfig {
     pub exchange: Exchange,
     /// Where the exchange is reached.
     pub endpoints: Endpoints,
-    /// This shard's symbols, upper case.
+    /// This shard's symbols, upper case. A running worker takes a change of them over.
     pub symbols: Vec<String>,
+    /// Names this list of symbols: the worker repeats it in its status once it follows the list.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub symbols_version: String,
     /// Where the ids of a symbol begin to count that was never read before.
     #[serde(default, skip_serializing_if = "StartFrom::is_now")]
     pub start_from: StartFrom,
@@ -174,6 +177,12 @@ pub struct IngestStatus {
     /// By how many microseconds the exchange's clock is ahead of the worker's; absent while that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_offset_us: Option<i64>,
+    /// The `symbolsVersion` of the configuration whose symbols are followed.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub symbols_version: String,
+    /// Configured symbols that the exchange does not list. The others are not concerned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown_symbols: Vec<String>,
     /// Per symbol, what Kafka has.
     pub symbols: BTreeMap<String, SymbolStatus>,
 }

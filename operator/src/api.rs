@@ -48,6 +48,11 @@ impl Error {
             Self::Json(_) => "ApplyFailed",
         }
     }
+
+    /// Whether there is no such object.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Refused { source, .. } if matches!(&**source, kube::Error::Api(status) if status.code == 404))
+    }
 }
 
 /// A namespaced kind of object.

@@ -57,7 +57,7 @@ const MAX_ACTION: usize = 128;
 const MAX_NOTE: usize = 1024;
 
 /// Conditions whose flip is a warning when they become false.
-const WATCHED: [&str; 8] = [
+const WATCHED: [&str; 9] = [
     condition::KAFKA_READY,
     condition::TOPICS_READY,
     condition::CASSANDRA_READY,
@@ -65,6 +65,7 @@ const WATCHED: [&str; 8] = [
     condition::HDFS_READY,
     condition::ARCHIVE_READY,
     condition::WORKERS_READY,
+    condition::SYMBOLS_KNOWN,
     condition::DATA_FLOWING,
 ];
 

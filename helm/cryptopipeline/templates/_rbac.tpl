@@ -29,10 +29,11 @@
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [list, create, patch, delete]
-# Members: read to see what waits, deleted one at a time for a rolling restart.
+# Members: read to see what waits, deleted one at a time for a rolling restart. Patched is only an annotation of ingest's pods,
+# so that changed symbols reach them at once.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list, delete]
+  verbs: [list, patch, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

@@ -96,6 +96,14 @@ impl Plan {
         }
         self
     }
+
+    /// The plan with the pods of workers that do not follow changed symbols yet.
+    #[must_use]
+    pub fn following<'a>(mut self, pods: impl Iterator<Item = &'a str>) -> Self {
+        self.changing
+            .extend(pods.map(|pod| format!("pod {pod} takes changed symbols over")));
+        self
+    }
 }
 
 /// Decides what may be done in this state of the world.

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use crds::{
-    names::{LABEL_COMPONENT, Role},
+    names::Role,
     status::{Identity, Phase},
 };
-use kube::{ResourceExt, runtime::controller::Action};
+use kube::runtime::controller::Action;
 
 use super::{
     Error, Pass, WHILE_CHANGING, WHILE_READY,
@@ -14,7 +14,7 @@ use super::{
     data_flow::{self, Answers},
     deletion,
     dereference::{self, Observed},
-    now, status,
+    now, status, symbols,
     validate::ValidatedPipeline,
     view::{self, Sources},
 };
@@ -71,9 +71,18 @@ impl Pass<'_> {
         } else {
             futures::join!(self.ask(observed), self.execute(&applier, &plan, &wanted))
         };
+        let pods = view::workers(observed, Role::Ingest);
+        let versions = build::workers::symbols_versions(&pipeline);
+        let behind = symbols::behind(&pods, &answers.ingest, &versions);
+        let executed = match executed {
+            Ok(executed) if !paused => applier.note_symbols(&behind).await.map(|()| executed),
+            other => other,
+        };
         // The status tells of parts that were created just now.
         view.set_parts(part);
-        let plan = plan::plan(&view).after_writes(!writer.converged());
+        let plan = plan::plan(&view)
+            .after_writes(!writer.converged())
+            .following(behind.iter().map(|worker| worker.pod.as_str()));
         self.conclude(&pipeline, &view, &plan, &answers, executed).await
     }
 
@@ -176,11 +185,8 @@ impl Pass<'_> {
     /// Asks every worker pod at once.
     async fn ask(&self, observed: &Observed) -> Answers {
         let addresses = |role: Role| -> Vec<Option<String>> {
-            observed
-                .pods
-                .values()
-                .filter(|pod| pod.labels().get(LABEL_COMPONENT).map(String::as_str) == Some(role.as_str()))
-                .filter(|pod| pod.metadata.deletion_timestamp.is_none() && !view::ended(pod))
+            view::workers(observed, role)
+                .into_iter()
                 .map(|pod| pod.status.as_ref()?.pod_ip.clone())
                 .collect()
         };
@@ -239,6 +245,7 @@ impl Pass<'_> {
                 .filter_map(|part| Some((part, memory.outcome(part)?.differences.clone())))
                 .collect(),
             failure,
+            unknown_symbols: symbols::unknown(&answers.ingest),
             verdict: data_flow::judge(data_flow.as_ref(), answers, now()),
             data_flow,
         };

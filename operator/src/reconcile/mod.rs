@@ -9,6 +9,7 @@ mod execute;
 pub mod identity;
 pub mod status;
 pub mod subset;
+pub mod symbols;
 #[cfg(test)]
 mod tests;
 pub mod validate;

@@ -1,6 +1,6 @@
 //! From what was seen, done and awaited to the status. Pure: the time of a transition is handed in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{
     CryptoPipelineStatus,
@@ -35,6 +35,8 @@ pub struct Report<'a> {
     pub data_flow: Option<DataFlow>,
     /// Whether trades flow.
     pub verdict: Verdict,
+    /// Configured symbols that the exchange does not list; `None` when no ingest worker answers.
+    pub unknown_symbols: Option<BTreeSet<String>>,
 }
 
 /// The status of a pipeline that was carried out, or only watched where it is paused.
@@ -77,6 +79,24 @@ pub fn report(
         message,
     } = report.verdict.clone();
     conditions.set(condition::DATA_FLOWING, flowing, reason, message);
+    match &report.unknown_symbols {
+        None => conditions.keep(condition::SYMBOLS_KNOWN),
+        Some(unknown) if unknown.is_empty() => conditions.set(
+            condition::SYMBOLS_KNOWN,
+            true,
+            "AllListed",
+            "the exchange lists every symbol".to_owned(),
+        ),
+        Some(unknown) => conditions.set(
+            condition::SYMBOLS_KNOWN,
+            false,
+            "UnknownSymbols",
+            format!(
+                "the exchange does not list {}; correct spec.ingest.symbols, or wait: they are read once they are listed",
+                unknown.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+            ),
+        ),
+    }
     summarize(&mut conditions, phase, report);
     CryptoPipelineStatus {
         observed_generation: generation,
@@ -98,7 +118,7 @@ pub fn refused(
     now: Timestamp,
 ) -> CryptoPipelineStatus {
     let mut conditions = Conditions::new(&previous.conditions, generation, now);
-    conditions.keep(&previous.conditions);
+    conditions.keep_all(&previous.conditions);
     conditions.set(condition::READY, false, why.reason, why.message.clone());
     conditions.set(
         condition::PROGRESSING,
@@ -261,8 +281,13 @@ impl Conditions {
     }
 
     /// Takes the previous conditions over.
-    fn keep(&mut self, previous: &[Condition]) {
+    fn keep_all(&mut self, previous: &[Condition]) {
         self.list = previous.to_vec();
+    }
+
+    /// Takes a previous condition over, if there was one.
+    fn keep(&mut self, type_: &str) {
+        self.list.extend(self.previous.get(type_).cloned());
     }
 
     /// False with what is awaited, else true.

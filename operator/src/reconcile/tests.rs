@@ -125,6 +125,30 @@ async fn a_changed_kafka_config_restarts_one_pod_at_a_time() {
 }
 
 #[tokio::test]
+async fn changed_symbols_reach_running_workers_without_a_restart() {
+    let mut cluster = ready().await;
+    let start = cluster.api.writes().len();
+    cluster.apply(|spec| spec["ingest"]["symbols"] = json!(["BTCUSDT", "XRPUSDT"]));
+    cluster.reconcile().await.unwrap();
+    cluster.reconcile().await.unwrap();
+    let writes = cluster.api.writes();
+    let objects: Vec<_> = writes[start..]
+        .iter()
+        .filter(|write| !write.ends_with("/status") && !write.contains("/events"))
+        .cloned()
+        .collect();
+    assert_eq!(
+        objects,
+        [
+            format!("PATCH {}", core("configmaps", "market-ingest-0")),
+            format!("PATCH {}", core("pods", "market-ingest-0-0")),
+        ]
+    );
+    cluster.converge(|_| {}).await;
+    assert!(cluster.condition(condition::SYMBOLS_KNOWN).0);
+}
+
+#[tokio::test]
 async fn a_site_without_nodes_is_named_and_holds_nothing_else_back() {
     let cluster = Cluster::new();
     cluster.api.remove("/api/v1/nodes/on-prem-1");

@@ -1,6 +1,6 @@
 //! From the objects that were read to the view that a plan is made from. Pure.
 
-use crds::names::Role;
+use crds::names::{LABEL_COMPONENT, Role};
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
     batch::v1::Job,
@@ -167,6 +167,16 @@ pub fn ended(pod: &Pod) -> bool {
     matches!(phase, Some("Succeeded" | "Failed"))
 }
 
+/// The pods of a role's workers that may answer.
+pub fn workers(observed: &Observed, role: Role) -> Vec<&Pod> {
+    let of_role = |pod: &Pod| pod.labels().get(LABEL_COMPONENT).map(String::as_str) == Some(role.as_str());
+    observed
+        .pods
+        .values()
+        .filter(|pod| of_role(pod) && pod.metadata.deletion_timestamp.is_none() && !ended(pod))
+        .collect()
+}
+
 /// Why a pod cannot run and will not without a change: its image or configuration is bad, it crashes at once, or no
 /// node takes it.
 fn stuck(pod: &Pod) -> Option<String> {
@@ -241,7 +251,7 @@ fn worker(wanted: &RoleDeployment, sources: &Sources<'_>) -> WorkerView {
     let stuck = observed
         .pods
         .values()
-        .filter(|pod| pod.labels().get(crds::names::LABEL_COMPONENT).map(String::as_str) == Some(component))
+        .filter(|pod| pod.labels().get(LABEL_COMPONENT).map(String::as_str) == Some(component))
         .find_map(|pod| stuck(pod).map(|why| format!("pod {}: {why}", pod.name_any())));
     WorkerView {
         role: wanted.role,

@@ -175,7 +175,8 @@ impl Cluster {
         let pod = json!({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels, "ownerReferences": [owner]},
-            "status": {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
+            // Where its worker is asked: the name is address enough here.
+            "status": {"podIP": name, "conditions": [{"type": "Ready", "status": "True"}]},
         });
         self.api.put(&path, pod);
     }
@@ -212,7 +213,7 @@ fn operator(api: &ApiServer, engines: &Engines) -> Context {
         topics: Arc::new(engines.clone()),
         schema: Arc::new(engines.clone()),
         archive: Arc::new(engines.clone()),
-        workers: Arc::new(Workers),
+        workers: Arc::new(Workers::new(api.clone())),
         memories: Memories::default(),
     }
 }

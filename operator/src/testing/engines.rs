@@ -1,11 +1,17 @@
 //! Engines and workers that answer at once, and count how often they were asked.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
-use crds::wire::{IngestStatus, LaneStatus, PartitionStatus, ProcessorStatus};
+use crds::{
+    names::LABEL_SHARD,
+    wire::{IngestConfig, IngestStatus, LaneStatus, PartitionStatus, ProcessorStatus},
+};
 use futures::{FutureExt, future::BoxFuture};
 
 use crate::{
@@ -14,6 +20,8 @@ use crate::{
         Unavailable,
     },
     plan::Partition,
+    reconcile::symbols::SYMBOLS_ANNOTATION,
+    testing::{ApiServer, core},
     worker_status::WorkerStatusSource,
 };
 
@@ -73,14 +81,43 @@ impl ArchiveAdmin for Engines {
     }
 }
 
-/// Workers that have moved five trades.
-#[derive(Clone, Copy, Default)]
-pub struct Workers;
+/// Workers that have moved five trades. Ingest follows the symbols of its ConfigMap as it was at its start, and changed ones
+/// once the kubelet has brought them, which it does when it sees the pod's annotation.
+pub struct Workers {
+    api: ApiServer,
+    /// By pod.
+    follows: Mutex<BTreeMap<String, String>>,
+}
+
+impl Workers {
+    pub fn new(api: ApiServer) -> Self {
+        Self {
+            api,
+            follows: Mutex::default(),
+        }
+    }
+
+    fn symbols_version(&self, pod: &str) -> Option<String> {
+        let metadata = self.api.get(&core("pods", pod))?["metadata"].clone();
+        let shard = metadata["labels"][LABEL_SHARD].as_str()?;
+        let files = self
+            .api
+            .get(&core("configmaps", &format!("market-ingest-{shard}")))?;
+        let config: IngestConfig = serde_yaml::from_str(files["data"]["config.yaml"].as_str()?).ok()?;
+        let noted = metadata["annotations"][SYMBOLS_ANNOTATION] == config.symbols_version.as_str();
+        let mut follows = self.follows.lock().unwrap();
+        if noted || !follows.contains_key(pod) {
+            follows.insert(pod.to_owned(), config.symbols_version);
+        }
+        follows.get(pod).cloned()
+    }
+}
 
 impl WorkerStatusSource for Workers {
-    fn ingest(&self, _: String) -> BoxFuture<'_, Option<IngestStatus>> {
+    fn ingest(&self, pod: String) -> BoxFuture<'_, Option<IngestStatus>> {
         let status = IngestStatus {
             connected: true,
+            symbols_version: self.symbols_version(&pod).unwrap_or_default(),
             ..IngestStatus::default()
         };
         async { Some(status) }.boxed()

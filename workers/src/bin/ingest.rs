@@ -4,11 +4,12 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
 use crds::wire::{CONFIG_PATH, IngestConfig};
+use tokio::sync::watch;
 use workers::{
     config,
     health::server::PORT,
     ingest::{Ingest, Options},
-    shutdown, telemetry,
+    reload, shutdown, telemetry,
 };
 
 /// Streams an exchange's trades to Kafka.
@@ -43,7 +44,9 @@ async fn main() -> anyhow::Result<()> {
         listen: cli.listen,
         flush_limit: Duration::from_secs(cli.flush_seconds),
     };
-    let result = Ingest::start(config, options, stop).await?.finished().await;
+    let (sender, current) = watch::channel(config);
+    tokio::spawn(reload::follow(cli.config, sender, reload::INTERVAL, stop.clone()));
+    let result = Ingest::start(current, options, stop).await?.finished().await;
     if let Err(error) = &result {
         tracing::error!(reason = error.reason(), %error, "ingest failed");
     }

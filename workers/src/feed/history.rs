@@ -1,6 +1,9 @@
 //! An exchange's record of the past, from which missing trades are fetched.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::Received;
 use crate::model::{IdInterval, Symbol};
@@ -15,7 +18,10 @@ pub trait History: Send + Sync + 'static {
         ids: IdInterval,
     ) -> impl Future<Output = Result<Vec<Received>, HistoryError>> + Send;
 
-    /// The newest id of each of these symbols that has traded lately.
+    /// The names of all symbols that the exchange lists.
+    fn listed(&self) -> impl Future<Output = Result<BTreeSet<String>, HistoryError>> + Send;
+
+    /// The newest id of each of these symbols that has traded lately. All of them must be listed.
     fn newest(
         &self,
         symbols: &[Symbol],

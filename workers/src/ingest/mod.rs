@@ -7,18 +7,21 @@
 //! From a symbol's first start on, a trade that was not read is found missing, is fetched from the exchange's record of
 //! the past as soon as that has it, and is told of until then.
 
+mod follow;
 mod forward;
 mod gap_metrics;
 mod journal;
 pub mod ledger;
+mod listing;
 mod look;
 mod present;
 mod reachability;
 mod repair;
 mod symbol_metrics;
+mod symbols;
 mod watch;
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use crds::{
     spec::Exchange,
@@ -30,8 +33,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    gap_metrics::GapMetrics, journal::Journal, ledger::Ledger, look::Look, repair::Repair,
-    symbol_metrics::SymbolMetrics, watch::Watch,
+    follow::Follow, gap_metrics::GapMetrics, journal::Journal, ledger::Ledger, look::Look, repair::Repair,
+    symbol_metrics::SymbolMetrics, symbols::Symbols, watch::Watch,
 };
 use crate::{
     feed::{
@@ -45,7 +48,8 @@ use crate::{
     },
     kafka::producer::{self, Producer},
     metrics,
-    model::{Symbol, SymbolError},
+    model::Symbol,
+    reload::Current,
 };
 
 /// Memory of the queue between sockets and Kafka's own buffer: some 20,000 trades.
@@ -66,17 +70,6 @@ pub struct Options {
 /// Why an ingest worker ends.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
-    /// A configured symbol cannot be one.
-    #[error("symbol {symbol:?}: {source}; correct spec.ingest.symbols")]
-    Symbol {
-        /// As configured.
-        symbol: String,
-        /// What is wrong with it.
-        source: SymbolError,
-    },
-    /// Nothing to do.
-    #[error("no symbols are configured; set spec.ingest.symbols")]
-    NoSymbols,
     /// librdkafka refuses the settings.
     #[error("kafka client: {0}; check the bootstrap address")]
     Kafka(#[from] KafkaError),
@@ -98,8 +91,6 @@ impl IngestError {
     /// A stable CamelCase name of the error.
     pub const fn reason(&self) -> &'static str {
         match self {
-            Self::Symbol { .. } => "InvalidSymbol",
-            Self::NoSymbols => "NoSymbols",
             Self::Kafka(_) => "KafkaClientRefused",
             Self::Http(_) => "HttpClientRefused",
             Self::Server(error) => error.reason(),
@@ -117,13 +108,16 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// Starts all parts; they end when `stop` is cancelled. Kafka and the exchange may come later.
+    /// Starts all parts; they end when `stop` is cancelled. Kafka and the exchange may come later. Of the configuration only
+    /// the symbols may change.
     pub async fn start(
-        config: IngestConfig,
+        current: Current<IngestConfig>,
         options: Options,
         stop: CancellationToken,
     ) -> Result<Self, IngestError> {
-        let symbols = symbols(&config.symbols)?;
+        let config = current.borrow().clone();
+        let symbols = Arc::new(Symbols::default());
+        let wanted = symbols.configure(&config);
         let (feed, history) = match config.exchange {
             Exchange::Binance => (
                 BinanceFeed::new(&config.endpoints.stream),
@@ -146,7 +140,7 @@ impl Ingest {
         let monitor = Arc::new(Monitor::new(readiness, in_flight.clone(), &mut registry));
         let ledger = Arc::new(Ledger::new(
             config.exchange,
-            &symbols,
+            &wanted,
             in_flight.clone(),
             monitor.last_loss(),
             &mut registry,
@@ -158,7 +152,8 @@ impl Ingest {
         let gap_metrics = GapMetrics::new(&mut registry);
         let status = {
             let (monitor, ledger, in_flight) = (monitor.clone(), ledger.clone(), in_flight.clone());
-            move || status(&monitor, &ledger, &in_flight)
+            let symbols = symbols.clone();
+            move || status(&monitor, &ledger, &symbols, &in_flight)
         };
         // The probes outlive the signal: the last trades are still on their way.
         let serving = CancellationToken::new();
@@ -166,7 +161,9 @@ impl Ingest {
         let address = server.address;
         let parts = Parts {
             config,
-            symbols: symbols.into_iter().collect(),
+            current,
+            symbols,
+            wanted,
             feed,
             history: Arc::new(history),
             producer,
@@ -200,7 +197,9 @@ impl Ingest {
 
 struct Parts<F, H> {
     config: IngestConfig,
-    symbols: BTreeSet<Symbol>,
+    current: Current<IngestConfig>,
+    symbols: Arc<Symbols>,
+    wanted: Vec<Symbol>,
     feed: F,
     history: Arc<H>,
     producer: Producer<ledger::Entry>,
@@ -235,7 +234,21 @@ impl<F: Feed, H: History> Parts<F, H> {
         let present = tokio::spawn(present::watch(
             self.history.clone(),
             self.ledger.clone(),
+            self.symbols.clone(),
             self.monitor.clone(),
+            stop.clone(),
+        ));
+        let (follow, wanted) = Follow::new(
+            self.wanted,
+            self.current,
+            self.symbols.clone(),
+            self.ledger.clone(),
+        );
+        let following = tokio::spawn(follow.run(stop.clone()));
+        let listing = tokio::spawn(listing::watch(
+            self.history.clone(),
+            self.symbols,
+            wanted.clone(),
             stop.clone(),
         ));
         let (intake, outlet) = queue(QUEUE_BYTES);
@@ -248,9 +261,10 @@ impl<F: Feed, H: History> Parts<F, H> {
         let repairing = tokio::spawn(repair.run(stop.clone()));
         let forward = forward::Forward::new(&self.config, self.producer, self.ledger, outlet);
         let forwarding = tokio::spawn(forward.run(stop.clone(), self.flush_limit));
-        let (_unchanging, symbols) = tokio::sync::watch::channel(Arc::new(self.symbols));
-        self.feed.run(symbols, intake, self.monitor, stop).await;
+        self.feed.run(wanted, intake, self.monitor, stop).await;
         let unacknowledged = forwarding.await?;
+        following.await?;
+        listing.await?;
         repairing.await?;
         present.await?;
         reachability.await?;
@@ -263,28 +277,15 @@ impl<F: Feed, H: History> Parts<F, H> {
     }
 }
 
-fn symbols(names: &[String]) -> Result<Vec<Symbol>, IngestError> {
-    let parse = |name: &String| {
-        name.parse().map_err(|source| IngestError::Symbol {
-            symbol: name.clone(),
-            source,
-        })
-    };
-    let symbols: Vec<Symbol> = names.iter().map(parse).collect::<Result<_, _>>()?;
-    if symbols.is_empty() {
-        Err(IngestError::NoSymbols)
-    } else {
-        Ok(symbols)
-    }
-}
-
-fn status(monitor: &Monitor, ledger: &Ledger, in_flight: &Gauge) -> IngestStatus {
+fn status(monitor: &Monitor, ledger: &Ledger, symbols: &Symbols, in_flight: &Gauge) -> IngestStatus {
     IngestStatus {
         connected: monitor.connected(),
         connections: monitor.connections(),
         in_flight: u64::try_from(in_flight.get()).unwrap_or_default(),
         rejected_frames: monitor.rejected_frames(),
         clock_offset_us: monitor.clock_offset_us(),
+        symbols_version: symbols.version(),
+        unknown_symbols: symbols.unknown(),
         ..ledger.status()
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::ledger::Ledger;
+use super::{ledger::Ledger, symbols::Symbols};
 use crate::feed::{History, HistoryError, Monitor};
 
 /// How often it is asked. A trade of a quiet symbol that was not delivered is noticed so much later.
@@ -17,6 +17,7 @@ const RECALL_CHECK: Duration = Duration::from_millis(250);
 pub async fn watch<H: History>(
     history: Arc<H>,
     ledger: Arc<Ledger>,
+    symbols: Arc<Symbols>,
     monitor: Arc<Monitor>,
     stop: CancellationToken,
 ) {
@@ -36,7 +37,7 @@ pub async fn watch<H: History>(
         }
         let asked = async {
             monitor.clock_offset(history.clock_offset_us().await?);
-            ledger.exist(&history.newest(&ledger.symbols()).await?);
+            ledger.exist(&history.newest(&symbols.known(ledger.symbols())).await?);
             Ok::<(), HistoryError>(())
         };
         let answer = tokio::select! {

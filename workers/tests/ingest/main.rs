@@ -6,4 +6,5 @@ mod gaps;
 mod kafka;
 mod producer;
 mod stream;
+mod symbols;
 mod worker;

@@ -8,6 +8,7 @@ use crds::{
 };
 use exchange_sim::{Sim, SimConfig, SymbolSpec};
 use flate2::read::GzDecoder;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use workers::ingest::{Ingest, IngestError, Options};
 
@@ -42,6 +43,7 @@ pub fn config(exchange: &Sim, kafka: &Cluster, symbols: &[&str]) -> IngestConfig
             rest: exchange.rest_url(),
         },
         symbols: symbols.iter().map(|symbol| (*symbol).to_owned()).collect(),
+        symbols_version: String::new(),
         start_from: StartFrom::default(),
         request_weight_per_minute: 3_000,
         kafka: KafkaEndpoint {
@@ -56,6 +58,7 @@ pub fn config(exchange: &Sim, kafka: &Cluster, symbols: &[&str]) -> IngestConfig
 
 pub struct Worker {
     ingest: Ingest,
+    config: watch::Sender<IngestConfig>,
     stop: CancellationToken,
     client: reqwest::Client,
 }
@@ -80,12 +83,22 @@ impl Worker {
             flush_limit,
         };
         let stop = CancellationToken::new();
-        let ingest = Ingest::start(config, options, stop.clone()).await.unwrap();
+        let (config, current) = watch::channel(config);
+        let ingest = Ingest::start(current, options, stop.clone()).await.unwrap();
         Self {
             ingest,
+            config,
             stop,
             client: reqwest::Client::new(),
         }
+    }
+
+    /// Does what a changed ConfigMap does.
+    pub fn follow(&self, symbols: &[&str], version: &str) {
+        self.config.send_modify(|config| {
+            config.symbols = symbols.iter().map(|symbol| (*symbol).to_owned()).collect();
+            version.clone_into(&mut config.symbols_version);
+        });
     }
 
     async fn fetch(&self, path: &str) -> (u16, String) {

@@ -38,7 +38,7 @@ type Change = fn(&mut ValidatedPipeline);
 #[case::broker_heap(|p: &mut ValidatedPipeline| p.sizings.broker.heap_mib = 300, &[Role::KafkaBroker])]
 #[case::cassandra_heap(|p: &mut ValidatedPipeline| p.sizings.cassandra.heap_mib = 600, &[Role::Cassandra])]
 #[case::block_copies(|p: &mut ValidatedPipeline| p.spec.hdfs.replication = Some(2), &[Role::NameNode])]
-#[case::symbol(|p: &mut ValidatedPipeline| p.spec.ingest.symbols.push("XRPUSDT".into()), &[Role::Ingest])]
+#[case::symbol(|p: &mut ValidatedPipeline| p.spec.ingest.symbols.push("XRPUSDT".into()), &[])]
 #[case::roll_size(|p: &mut ValidatedPipeline| p.roll_size_bytes = 1 << 20, &[Role::Processor])]
 #[case::partitions(|p: &mut ValidatedPipeline| p.spec.kafka.topics.trades.partitions = 60, &[])]
 #[case::formation(|p: &mut ValidatedPipeline| { let i = &mut p.facts.identity; i.kafka_formed = true; i.cassandra_formed = true; i.hdfs_formatted = true; }, &[])]

@@ -10,7 +10,7 @@ use crds::{
 };
 
 use crate::{
-    build::{cassandra, hdfs},
+    build::{cassandra, files::Files, hdfs},
     reconcile::validate::ValidatedPipeline,
 };
 
@@ -55,11 +55,27 @@ pub(super) fn ingest(pipeline: &ValidatedPipeline, symbols: &[String]) -> Ingest
         exchange: spec.exchange,
         endpoints: spec.endpoints.clone(),
         symbols: symbols.to_vec(),
+        symbols_version: symbols_version(symbols),
         start_from: start_from(&pipeline.start_from, symbols),
         request_weight_per_minute: weight_of_one(spec),
         kafka: kafka_endpoint(pipeline),
         ledger_topic: pipeline.spec.kafka.topics.trades.ledger_name(),
     }
+}
+
+/// What a worker reads of its configuration only when it starts.
+pub(super) fn without_symbols(config: &IngestConfig) -> IngestConfig {
+    IngestConfig {
+        symbols: vec![],
+        symbols_version: String::new(),
+        ..config.clone()
+    }
+}
+
+/// Names a list of symbols, so that a worker can say which list it follows.
+pub(super) fn symbols_version(symbols: &[String]) -> String {
+    // A symbol has no white space.
+    Files::default().at_start("symbols", symbols.join(" ")).hash()
 }
 
 /// What concerns these symbols, so that a change for others changes nothing here.

@@ -4,6 +4,8 @@ mod config;
 mod deployment;
 mod shards;
 
+use std::collections::BTreeMap;
+
 use crds::names::{LABEL_SHARD, Names, Role, WORKER_HTTP_PORT};
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::util::intstr::IntOrString};
 use serde::Serialize;
@@ -32,6 +34,17 @@ pub fn auditor_name(names: &Names) -> String {
     format!("{}-{AUDITOR}", names.pipeline)
 }
 
+/// By shard, the version of the symbols that its workers are to follow.
+pub fn symbols_versions(pipeline: &ValidatedPipeline) -> BTreeMap<String, String> {
+    let spec = &pipeline.spec.ingest;
+    let shards = shards::assign(&spec.symbols, spec.shards);
+    let version = |symbols: Vec<String>| config::symbols_version(&symbols);
+    (0..)
+        .zip(shards)
+        .map(|(shard, symbols): (usize, _)| (shard.to_string(), version(symbols)))
+        .collect()
+}
+
 /// Adds everything that the workers need.
 pub(super) fn build(pipeline: &ValidatedPipeline, resources: &mut Resources) {
     for role in [Role::Ingest, Role::Processor] {
@@ -51,7 +64,9 @@ fn ingest(pipeline: &ValidatedPipeline, resources: &mut Resources) {
     let spec = &pipeline.spec.ingest;
     for (shard, symbols) in shards::assign(&spec.symbols, spec.shards).into_iter().enumerate() {
         let name = ingest_name(&pipeline.names, shard);
-        let files = config_file(&config::ingest(pipeline, &symbols));
+        let config = config::ingest(pipeline, &symbols);
+        // A running worker takes changed symbols over.
+        let restart_hash = config_file(&config::without_symbols(&config)).hash();
         let worker = Worker {
             role: Role::Ingest,
             name: name.clone(),
@@ -70,8 +85,8 @@ fn ingest(pipeline: &ValidatedPipeline, resources: &mut Resources) {
         };
         resources
             .deployments
-            .push(worker.deployment(pipeline, files.hash()));
-        let mut config_map = files.config_map(pipeline, name, Role::Ingest.as_str());
+            .push(worker.deployment(pipeline, restart_hash));
+        let mut config_map = config_file(&config).config_map(pipeline, name, Role::Ingest.as_str());
         config_map
             .metadata
             .labels

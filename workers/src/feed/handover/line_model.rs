@@ -31,7 +31,7 @@ const DELAY: Duration = Duration::from_secs(2);
 /// A connection without a sign of life is reported after this.
 const SILENCE: Duration = Duration::from_secs(10);
 /// How far time goes between two looks of the line at its connections.
-const GRAIN: Duration = Duration::from_millis(250);
+const GRAIN: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Debug)]
 enum Step {

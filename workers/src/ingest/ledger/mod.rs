@@ -51,6 +51,8 @@ pub type IdsBySymbol = BTreeMap<Symbol, IdIntervals>;
 pub struct Ledger {
     exchange: Exchange,
     accounts: RwLock<HashMap<Symbol, Arc<Account>>>,
+    /// Of symbols that are not tracked any more, for what is still under way.
+    given_up: RwLock<HashMap<Symbol, Arc<Account>>>,
     counters: Arc<Counters>,
     lost: LastLoss,
 }
@@ -78,6 +80,7 @@ impl Ledger {
         let ledger = Self {
             exchange,
             accounts: RwLock::default(),
+            given_up: RwLock::default(),
             counters: Arc::new(Counters::new(in_flight, registry)),
             lost,
         };
@@ -88,7 +91,11 @@ impl Ledger {
     /// From now on these symbols have ledgers, and no others. A symbol that is new to this process is to be recalled.
     pub fn track(&self, symbols: &[Symbol]) {
         let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
-        accounts.retain(|symbol, _| symbols.contains(symbol));
+        let given_up = accounts.extract_if(|symbol, _| !symbols.contains(symbol));
+        self.given_up
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(given_up);
         for symbol in symbols {
             accounts.entry(symbol.clone()).or_insert_with(|| {
                 let ledger = SymbolLedger::new(self.exchange, symbol.clone());
@@ -257,7 +264,11 @@ impl Ledger {
     }
 
     fn account(&self, symbol: &Symbol) -> Option<Arc<Account>> {
-        self.accounts().get(symbol).cloned()
+        let tracked = self.accounts().get(symbol).cloned();
+        tracked.or_else(|| {
+            let given_up = self.given_up.read().unwrap_or_else(PoisonError::into_inner);
+            given_up.get(symbol).cloned()
+        })
     }
 
     fn all(&self) -> Vec<Arc<Account>> {

@@ -6,7 +6,7 @@ mod budget;
 mod trades;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -52,6 +52,17 @@ struct Ticker {
 struct Aggregate {
     #[serde(rename = "f")]
     first_id: u64,
+}
+
+/// The answer of `exchangeInfo`, of which only the names are kept.
+#[derive(Deserialize)]
+struct ExchangeInfo {
+    symbols: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    symbol: String,
 }
 
 #[derive(Deserialize)]
@@ -175,6 +186,12 @@ impl History for BinanceRest {
             }
         };
         Ok(rows.iter().filter(asked).filter_map(readable).collect())
+    }
+
+    async fn listed(&self) -> Result<BTreeSet<String>, HistoryError> {
+        let query = [("showPermissionSets", "false".to_owned())];
+        let ExchangeInfo { symbols } = self.get("/api/v3/exchangeInfo", 20, &query).await?;
+        Ok(symbols.into_iter().map(|listed| listed.symbol).collect())
     }
 
     async fn newest(&self, symbols: &[Symbol]) -> Result<BTreeMap<Symbol, u64>, HistoryError> {
