@@ -4,6 +4,7 @@ pub mod binance;
 pub mod handover;
 pub mod history;
 pub mod monitor;
+pub mod newest;
 pub mod queue;
 
 use std::{sync::Arc, time::Instant};
@@ -15,6 +16,7 @@ use self::handover::Wanted;
 pub use self::{
     history::{History, HistoryError},
     monitor::{LastLoss, Monitor},
+    newest::Newest,
     queue::{Intake, Outlet, queue},
 };
 use crate::{clock::now_us, model::Trade};

@@ -14,6 +14,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use super::Newest;
 use crate::{
     clock::now_ms,
     health::Readiness,
@@ -59,6 +60,7 @@ pub struct Monitor {
     clock_offset_us: AtomicI64,
     clock_offset: Gauge<f64, AtomicU64>,
     lines: Mutex<Lines>,
+    newest: Newest,
     connections: Counter,
     lost: Family<Reason, Counter>,
     replaced: Family<Reason, Counter>,
@@ -79,6 +81,7 @@ impl Monitor {
             clock_offset_us: AtomicI64::new(UNKNOWN),
             clock_offset: Gauge::default(),
             lines: Mutex::default(),
+            newest: Newest::default(),
             connections: Counter::default(),
             lost: Family::default(),
             replaced: Family::default(),
@@ -213,6 +216,11 @@ impl Monitor {
     /// Connections ever made.
     pub fn connections(&self) -> u64 {
         self.connections.get()
+    }
+
+    /// Which trades exist, whether they were delivered or not.
+    pub const fn newest(&self) -> &Newest {
+        &self.newest
     }
 
     /// When a line was last without a connection.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{ledger::Ledger, symbols::Symbols};
@@ -37,7 +37,9 @@ pub async fn watch<H: History>(
         }
         let asked = async {
             monitor.clock_offset(history.clock_offset_us().await?);
-            ledger.exist(&history.newest(&symbols.known(ledger.symbols())).await?);
+            let newest = history.newest(&symbols.known(ledger.symbols())).await?;
+            monitor.newest().tell(&newest, Instant::now());
+            ledger.exist(&newest);
             Ok::<(), HistoryError>(())
         };
         let answer = tokio::select! {

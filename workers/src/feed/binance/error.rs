@@ -51,6 +51,9 @@ pub enum LinkError {
     /// Announced by a `serverShutdown` event.
     #[error("the exchange announced its shutdown")]
     ServerShutdown,
+    /// REST knows of trades that the stream does not deliver.
+    #[error("trades of {0} exist that this connection has not delivered")]
+    NotDelivered(Symbol),
     /// A stream of several has stopped.
     #[error("no trade of {0} for much longer than it ever paused on this connection")]
     SymbolSilent(Symbol),
@@ -77,6 +80,7 @@ impl LinkError {
             Self::Timeout { .. } => "Timeout",
             Self::Refused { .. } => "SubscriptionRefused",
             Self::ServerShutdown => "ServerShutdown",
+            Self::NotDelivered(_) => "NotDelivered",
             Self::SymbolSilent(_) => "SymbolSilent",
             Self::Closed(_) => "ClosedByExchange",
             Self::Failed(_) => "ConnectionFailed",

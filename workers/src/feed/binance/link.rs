@@ -53,6 +53,8 @@ pub struct Dialer {
     pub silence_limit: Duration,
     /// How long a symbol may be silent.
     pub expectation: Expectation,
+    /// How long a trade that exists may be under way.
+    pub delivery_grace: Duration,
     /// Where trades go.
     pub intake: Intake,
     /// Whom they tell what was read.
@@ -158,7 +160,7 @@ impl Session<'_> {
         self.subscription.want(&symbols);
         let mut heard = self.wire.heard.lock();
         heard.want(&symbols);
-        heard.complete = self.subscription.is_complete();
+        heard.confirm(self.subscription.is_complete(), Instant::now());
     }
 
     async fn request(&mut self) -> Result<(), LinkError> {
@@ -179,11 +181,16 @@ impl Session<'_> {
     }
 
     fn check(&mut self) {
-        let overdue = {
-            let heard = self.wire.heard.lock();
-            heard.overdue(Instant::now(), &self.dialer.expectation).cloned()
+        let now = Instant::now();
+        let (deaf, overdue) = {
+            let mut heard = self.wire.heard.lock();
+            let newest = self.dialer.monitor.newest().lock();
+            let deaf = heard.deaf(now, &newest, self.dialer.delivery_grace);
+            (deaf, heard.overdue(now, &self.dialer.expectation).cloned())
         };
-        if let Some(symbol) = overdue {
+        if let Some(symbol) = deaf {
+            self.tell(&LinkError::NotDelivered(symbol));
+        } else if let Some(symbol) = overdue {
             self.tell(&LinkError::SymbolSilent(symbol));
         }
     }
@@ -235,7 +242,7 @@ impl Session<'_> {
             Frame::Unknown => self.dialer.monitor.rejected("UnknownEvent"),
             Frame::Accepted(id) => {
                 if self.subscription.accept(id) {
-                    self.wire.heard.lock().complete = true;
+                    self.wire.heard.lock().confirm(true, Instant::now());
                     self.wire.news.confirmed();
                 }
             }

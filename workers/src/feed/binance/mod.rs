@@ -41,6 +41,8 @@ pub struct Timing {
     pub silence_limit: Duration,
     /// How long a symbol may be silent.
     pub expectation: Expectation,
+    /// How long a trade that exists by REST may be under way on the stream.
+    pub delivery_grace: Duration,
 }
 
 impl Default for Timing {
@@ -59,6 +61,7 @@ impl Default for Timing {
             },
             silence_limit: SILENCE_LIMIT,
             expectation: Expectation::default(),
+            delivery_grace: Duration::from_secs(10),
         }
     }
 }
@@ -100,6 +103,7 @@ impl Feed for BinanceFeed {
             origin: self.origin,
             silence_limit: self.timing.silence_limit,
             expectation: self.timing.expectation,
+            delivery_grace: self.timing.delivery_grace,
             intake,
             monitor: monitor.clone(),
         };

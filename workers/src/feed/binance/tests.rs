@@ -239,6 +239,43 @@ async fn a_stream_that_stops_among_others_is_asked_for_anew() {
 }
 
 #[tokio::test]
+async fn a_stream_that_does_not_deliver_what_exists_is_asked_for_anew() {
+    let symbols = ["BTCUSDT", "ETHUSDT"].map(|name| SymbolSpec::new(name).repeat(100).speed(10.0));
+    let sim = exchange(Limits::default(), symbols).await;
+    let mut timing = hasty();
+    timing.expectation.least_pause = Duration::from_millis(300);
+    timing.delivery_grace = Duration::from_millis(200);
+    let running = run(&sim.stream_url(), timing, &["BTCUSDT", "ETHUSDT"]);
+    let issued = || sim.ledger().symbols["ETHUSDT"].last_id.unwrap_or(0);
+    let tell = || {
+        let ids = BTreeMap::from([("ETHUSDT".parse().unwrap(), issued())]);
+        running.monitor.newest().tell(&ids, tokio::time::Instant::now());
+        issued()
+    };
+    // What is delivered is nothing to worry about.
+    for _ in 0..3 {
+        until("trades", || running.ids("ETHUSDT").len() > 10).await;
+        let newest = tell();
+        until("the newest one, and more", || {
+            running.last_id("ETHUSDT") > newest + 100
+        })
+        .await;
+    }
+    assert_eq!(running.monitor.connections(), 1);
+    sim.inflict(Fault::Drop {
+        symbol: "ETHUSDT".to_owned(),
+        trades: 1000,
+    })
+    .unwrap();
+    let last = issued();
+    until("trades that nobody hears", || issued() > last + 50).await;
+    tell();
+    until("another connection", || running.monitor.connections() == 2).await;
+    running.stop().await;
+    assert!(sim.ledger().violations.is_empty(), "{:?}", sim.ledger());
+}
+
+#[tokio::test]
 async fn an_exchange_that_refuses_handshakes_is_left_alone_for_as_long_as_it_says() {
     let sim = exchange(
         Limits::default(),

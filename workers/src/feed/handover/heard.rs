@@ -1,11 +1,14 @@
 //! What one connection has delivered so far, per symbol. Pure.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
 use super::pulse::{Expectation, Pulse};
-use crate::model::Symbol;
+use crate::{feed::newest::Sighting, model::Symbol};
 
 /// The ids that a connection has delivered of a symbol, from one on without going back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +40,8 @@ pub enum Hearing {
 /// The symbols of a connection.
 #[derive(Debug, Default)]
 pub struct Heard {
-    /// Whether the exchange has confirmed every subscription asked for.
-    pub complete: bool,
+    /// Since when the exchange has confirmed every subscription asked for; `None` while it has not.
+    confirmed: Option<Instant>,
     streams: HashMap<Symbol, Stream>,
 }
 
@@ -47,9 +50,25 @@ struct Stream {
     wanted: bool,
     span: Option<Span>,
     pulse: Pulse,
+    /// The newest id that existed after the subscription was confirmed: those above it must be delivered.
+    baseline: Option<u64>,
 }
 
 impl Heard {
+    /// Whether the exchange has confirmed every subscription asked for.
+    pub const fn is_complete(&self) -> bool {
+        self.confirmed.is_some()
+    }
+
+    /// The exchange has confirmed every subscription asked for, or has not.
+    pub fn confirm(&mut self, complete: bool, now: Instant) {
+        self.confirmed = if complete {
+            self.confirmed.or(Some(now))
+        } else {
+            None
+        };
+    }
+
     /// From now on these symbols are wanted, and no others.
     pub fn want(&mut self, symbols: &BTreeSet<Symbol>) {
         for stream in self.streams.values_mut() {
@@ -98,6 +117,30 @@ impl Heard {
             .map(|(symbol, stream)| (symbol, stream.span))
     }
 
+    /// A wanted symbol of which a trade exists that was not delivered within `grace`.
+    pub fn deaf(
+        &mut self,
+        now: Instant,
+        newest: &HashMap<Symbol, Sighting>,
+        grace: Duration,
+    ) -> Option<Symbol> {
+        let confirmed = self.confirmed?;
+        for (symbol, stream) in self.streams.iter_mut().filter(|(_, stream)| stream.wanted) {
+            let Some(sighting) = newest.get(symbol) else {
+                continue;
+            };
+            let Some(baseline) = stream.baseline else {
+                stream.baseline = (sighting.until > confirmed).then_some(sighting.id);
+                continue;
+            };
+            let delivered = stream.span.map_or(0, |span| span.latest);
+            if sighting.id > baseline.max(delivered) && now >= sighting.since + grace {
+                return Some(symbol.clone());
+            }
+        }
+        None
+    }
+
     /// A wanted symbol that has been silent for longer than can be expected.
     pub fn overdue(&self, now: Instant, expectation: &Expectation) -> Option<&Symbol> {
         let overdue = |stream: &Stream| stream.wanted && stream.pulse.overdue(now, expectation);
@@ -137,6 +180,37 @@ mod tests {
 
         heard.want(&set(&["BTCUSDT"]));
         assert_eq!(heard.span(&bitcoin), None, "what is between was not heard");
+    }
+
+    #[test]
+    fn deaf_to_a_trade_that_exists_and_is_not_delivered() {
+        let grace = Duration::from_secs(10);
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        let bitcoin = symbol("BTCUSDT");
+        let newest = |id, since, until| HashMap::from([(symbol("BTCUSDT"), Sighting { id, since, until })]);
+        let mut heard = Heard::default();
+        heard.want(&set(&["BTCUSDT", "ETHUSDT"]));
+        heard.confirm(true, at(10));
+
+        // Older than the confirmation: it may have been missed rightly.
+        assert_eq!(heard.deaf(at(60), &newest(7, at(0), at(5)), grace), None);
+        assert_eq!(heard.deaf(at(60), &newest(8, at(15), at(15)), grace), None);
+        // From here on nothing may be missed.
+        assert_eq!(
+            heard.deaf(at(39), &newest(9, at(30), at(30)), grace),
+            None,
+            "it may be under way"
+        );
+        heard.trade(&bitcoin, 9, at(40));
+        assert_eq!(heard.deaf(at(60), &newest(9, at(30), at(45)), grace), None);
+        assert_eq!(
+            heard.deaf(at(70), &newest(10, at(60), at(60)), grace),
+            Some(bitcoin)
+        );
+
+        heard.confirm(false, at(71));
+        assert_eq!(heard.deaf(at(72), &newest(10, at(60), at(60)), grace), None);
     }
 
     #[test]

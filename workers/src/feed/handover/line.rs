@@ -137,7 +137,7 @@ impl Line {
 
     /// Compares what lead and standby ([`Line::pair`]) have delivered by now.
     pub fn compare(&mut self, now: Instant, lead: &Heard, standby: &Heard, random: f64) -> Option<Action> {
-        let runner = self.standby.filter(|_| standby.complete)?;
+        let runner = self.standby.filter(|_| standby.is_complete())?;
         match self.coverage.compare(now, lead, standby) {
             Verdict::Waiting => None,
             Verdict::Deaf(symbol) => {

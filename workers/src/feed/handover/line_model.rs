@@ -180,7 +180,7 @@ impl World {
         self.issued[symbol] += 1;
         let id = self.issued[symbol];
         for connection in self.connections.values_mut() {
-            if connection.heard.complete && !connection.silent && !connection.deaf.contains(&symbol) {
+            if connection.heard.is_complete() && !connection.silent && !connection.deaf.contains(&symbol) {
                 connection.inbox.push_back((self.now, symbol, id));
             }
         }
@@ -215,7 +215,8 @@ impl World {
         for number in self.connections.keys().copied().collect::<Vec<_>>() {
             self.read(number, usize::MAX, self.now - DELAY);
             let connection = self.connections.get_mut(&number).unwrap();
-            connection.heard.complete |= self.now >= connection.opened + SUBSCRIBING;
+            let subscribed = self.now >= connection.opened + SUBSCRIBING;
+            connection.heard.confirm(subscribed, self.now);
             if !connection.silent {
                 connection.alive = self.now;
             }
