@@ -5,6 +5,7 @@ mod faults;
 mod gaps;
 mod kafka;
 mod producer;
+mod storm;
 mod stream;
 mod symbols;
 mod worker;
