@@ -181,9 +181,14 @@ fn racks_on_volumes(engine: Engine, claims: &BTreeMap<String, PersistentVolumeCl
         if claim.labels().get(LABEL_COMPONENT).map(String::as_str) != Some(engine.racked_role().as_str()) {
             continue;
         }
-        let index: usize = claim.labels().get(LABEL_RACK)?.parse().ok()?;
-        let zone = claim.annotations().get(&zone_annotation())?;
-        zones.insert(index, zone.clone());
+        let index = claim
+            .labels()
+            .get(LABEL_RACK)
+            .and_then(|rack| rack.parse::<usize>().ok());
+        // A claim that was never marked, because the object went while it grew, says nothing; its rack's other claims do.
+        if let (Some(index), Some(zone)) = (index, claim.annotations().get(&zone_annotation())) {
+            zones.insert(index, zone.clone());
+        }
     }
     let contiguous = !zones.is_empty() && zones.keys().copied().eq(0..zones.len());
     contiguous.then(|| zones.into_values().filter(|zone| !zone.is_empty()).collect())
@@ -290,6 +295,14 @@ mod tests {
         let identity = adopt(&object(None), &claims, &[site("cloud", "a")]).unwrap();
         assert_eq!(identity.kafka_cluster_id.as_deref(), Some("old-cluster"));
         assert!(identity.kafka_formed && !identity.cassandra_formed && !identity.hdfs_formatted);
+        assert_eq!(identity.racks["kafka"], ["z9"]);
+    }
+
+    #[test]
+    fn a_claim_that_was_never_marked_does_not_hide_the_racks_of_the_others() {
+        let mut claims = claim(Role::KafkaBroker, "0", &[(zone_annotation(), "z9")]);
+        claims.extend(claim(Role::KafkaBroker, "1", &[]));
+        let identity = adopt(&object(None), &claims, &[site("cloud", "a")]).unwrap();
         assert_eq!(identity.racks["kafka"], ["z9"]);
     }
 
