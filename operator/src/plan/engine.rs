@@ -64,14 +64,12 @@ fn format(job: Format, plan: &mut Plan) {
 /// Kafka has formed when its quorum has, Cassandra when every node has joined, HDFS before it starts. Recorded once.
 fn has_formed(engine: Engine, state: &EngineView) -> bool {
     match engine {
-        // The first role in order holds the quorum: controllers, or brokers where roles are combined.
         Engine::Kafka => {
-            let quorum = state.groups.first().map(|group| group.role);
-            quorum.is_some()
+            state.started()
                 && state
                     .groups
                     .iter()
-                    .filter(|group| Some(group.role) == quorum)
+                    .filter(|group| in_quorum(group, state))
                     .all(Group::ready)
         }
         Engine::Cassandra => state.ready(),
@@ -79,10 +77,17 @@ fn has_formed(engine: Engine, state: &EngineView) -> bool {
     }
 }
 
+/// The first role in order holds Kafka's quorum: controllers, or brokers where roles are combined.
+fn in_quorum(group: &Group, kafka: &EngineView) -> bool {
+    kafka.groups.first().is_some_and(|first| first.role == group.role)
+}
+
 /// How many replicas each StatefulSet may have now.
 ///
 /// No store ever shrinks here: its members would have to hand over their data first. A Cassandra ring that has formed
-/// grows by one member at a time, because `consistent.rangemovement` lets only one node join at once.
+/// grows by one member at a time, because `consistent.rangemovement` lets only one node join at once. Brokers of a Kafka that
+/// never formed follow its quorum: one that has read a first leader's records, which the next leader then takes back, forgets
+/// who the controllers are until it is restarted (seen with Kafka 4.3.1).
 fn replicas(engine: Engine, state: &EngineView) -> BTreeMap<String, i32> {
     let one_by_one = engine == Engine::Cassandra && state.formed;
     let settled = state
@@ -95,7 +100,9 @@ fn replicas(engine: Engine, state: &EngineView) -> BTreeMap<String, i32> {
         .iter()
         .map(|group| {
             let baseline = group.baseline();
-            let allowed = if !one_by_one {
+            let allowed = if engine == Engine::Kafka && !state.formed && !in_quorum(group, state) {
+                baseline
+            } else if !one_by_one {
                 group.desired.max(baseline)
             } else if may_grow && baseline < group.desired {
                 may_grow = false;
@@ -109,9 +116,9 @@ fn replicas(engine: Engine, state: &EngineView) -> BTreeMap<String, i32> {
 }
 
 impl Group {
-    /// Members that exist, or existed before the object was created again.
+    /// Members that exist, or once did: their volumes are kept when the object or the StatefulSet goes, or is scaled to nothing.
     fn baseline(&self) -> i32 {
-        self.live.unwrap_or_else(|| self.claims.min(self.desired))
+        self.live.unwrap_or(0).max(self.claims.min(self.desired))
     }
 }
 

@@ -19,7 +19,8 @@ fn at_rest_nothing_is_awaited_restarted_or_bootstrapped() {
 #[test]
 fn a_fresh_pipeline_starts_engines_together_and_formats_first() {
     let plan = plan(&fresh());
-    assert_eq!(replicas(&plan, Engine::Kafka), [3, 3]);
+    // Brokers follow their controllers.
+    assert_eq!(replicas(&plan, Engine::Kafka), [0, 3]);
     assert_eq!(replicas(&plan, Engine::Cassandra), [2, 1]);
     assert_eq!(replicas(&plan, Engine::Hdfs), [0; 0]);
     assert!(plan.steps.contains(&Step::Format));
@@ -75,6 +76,17 @@ fn kafka_has_formed_once_its_controllers_are_ready() {
 }
 
 #[test]
+fn brokers_start_once_the_quorum_has_formed_and_at_once_where_it_had() {
+    let mut view = fresh();
+    view.kafka.formed = true;
+    assert_eq!(replicas(&plan(&view), Engine::Kafka), [3, 3]);
+    // Combined roles: the brokers are the quorum.
+    view.kafka.formed = false;
+    view.kafka.groups.remove(0);
+    assert_eq!(replicas(&plan(&view), Engine::Kafka), [3]);
+}
+
+#[test]
 fn workers_start_as_what_they_need_exists() {
     let mut view = fresh();
     view.topics = done();
@@ -121,7 +133,7 @@ fn a_site_without_nodes_holds_only_its_own_engine_back() {
         Some("PlacementUnsatisfied")
     );
     assert_eq!(replicas(&plan, Engine::Cassandra), [0; 0]);
-    assert_eq!(replicas(&plan, Engine::Kafka), [3, 3]);
+    assert_eq!(replicas(&plan, Engine::Kafka), [0, 3]);
 }
 
 #[test]
@@ -214,13 +226,16 @@ fn a_formed_ring_grows_one_node_at_a_time_and_a_store_never_shrinks() {
 
 #[test]
 fn a_ring_whose_volumes_were_kept_starts_with_all_its_members() {
-    let mut view = converged();
-    for group in &mut view.cassandra.groups {
-        group.live = None;
-        group.members.clear();
+    // After a deletion, and after somebody scaled the nodes away.
+    for live in [None, Some(0)] {
+        let mut view = converged();
+        for group in &mut view.cassandra.groups {
+            group.live = live;
+            group.members.clear();
+        }
+        // Nothing is ready, so nothing may join, but every member that has a volume is one already.
+        assert_eq!(replicas(&plan(&view), Engine::Cassandra), [2, 1]);
     }
-    // Nothing is ready, so nothing may join, but every member that has a volume is one already.
-    assert_eq!(replicas(&plan(&view), Engine::Cassandra), [2, 1]);
 }
 
 #[test]
