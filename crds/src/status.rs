@@ -109,9 +109,9 @@ pub struct DataFlow {
     pub missing_ids: i64,
     /// Copies that the archive lane dropped.
     pub duplicate_ids: i64,
-    /// Seconds by which the archive lane trails the topic's end.
+    /// Seconds by which the archive lane trails the topic's end. Grows with time while no processor speaks for a partition.
     pub archive_lag_seconds: i64,
-    /// Seconds by which the hot lane trails the topic's end.
+    /// Seconds by which the hot lane trails the topic's end. Grows with time while no processor speaks for a partition.
     pub hot_lag_seconds: i64,
     /// Records sent to the dead-letter topic.
     pub dead_letters: i64,

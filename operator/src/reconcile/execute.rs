@@ -11,7 +11,7 @@ use kube::{ResourceExt, runtime::controller::Action};
 use super::{
     Error, Pass, WHILE_CHANGING, WHILE_READY,
     apply::{self, Applier, Growth},
-    data_flow::{self, Answers},
+    data_flow::{self, Answers, Frame},
     deletion,
     dereference::{self, Observed},
     now, status,
@@ -223,11 +223,16 @@ impl Pass<'_> {
             None => Some(Finding::new("VolumeCannotGrow", executed.fixed.join("; "))),
         };
         let previous = self.previous();
-        let data_flow = data_flow::merge(
-            previous.data_flow.as_ref(),
-            answers,
-            pipeline.spec.kafka.topics.trades.partitions,
-        );
+        let frame = Frame {
+            partitions: pipeline.spec.kafka.topics.trades.partitions,
+            archive: pipeline.spec.processor.archive.enabled,
+            hot: pipeline.spec.processor.hot.enabled,
+            seconds: self
+                .context
+                .memories
+                .with(&self.uid(), |memory| memory.ask(Instant::now())),
+        };
+        let data_flow = data_flow::merge(previous.data_flow.as_ref(), answers, frame);
         let memory = self.context.memories.get(&self.uid());
         let report = status::Report {
             pipeline,

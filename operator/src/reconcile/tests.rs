@@ -206,6 +206,20 @@ async fn a_paused_pipeline_is_watched_and_not_changed() {
 }
 
 #[tokio::test]
+async fn a_pipeline_without_processors_does_not_claim_to_flow() {
+    let cluster = ready().await;
+    cluster.apply(|spec| spec["processor"]["replicas"] = json!(0));
+    for (path, _) in cluster.api.find("/pods/market-processor") {
+        cluster.api.remove(&path);
+    }
+    cluster.reconcile().await.unwrap();
+    assert_eq!(
+        cluster.condition(condition::DATA_FLOWING),
+        (false, "ProcessorSilent".to_owned())
+    );
+}
+
+#[tokio::test]
 async fn a_shard_that_is_no_longer_wanted_goes() {
     let mut cluster = Cluster::new();
     cluster.apply(|spec| spec["ingest"]["shards"] = json!(2));
