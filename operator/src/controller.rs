@@ -23,7 +23,7 @@ use kube::{
         predicates, reflector, watcher,
     },
 };
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::{
     context::Context,
@@ -126,13 +126,18 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
     match &result {
         Ok(_) => context.memories.with(&uid(&object), |memory| memory.failures = 0),
         Err(error) => {
-            warn!(namespace, name, reason = error.reason(), %error, "reconciliation failed");
-            context.metrics.failed(error.reason());
+            let reason = error.reason();
+            if error.is_transient() {
+                warn!(namespace, name, reason, %error, "reconciliation failed and is tried again");
+            } else {
+                error!(namespace, name, reason, %error, "reconciliation failed");
+            }
+            context.metrics.failed(reason);
             if let Error::Unreadable(_) = error {
                 let notice = Notice {
                     warning: true,
                     action: "Reconcile".to_owned(),
-                    reason: error.reason().to_owned(),
+                    reason: reason.to_owned(),
                     note: error.to_string(),
                 };
                 context.events.publish(&object.object_ref(&()), notice).await;

@@ -11,6 +11,7 @@ pub mod status;
 pub mod subset;
 #[cfg(test)]
 mod tests;
+mod transient;
 pub mod validate;
 pub mod view;
 
