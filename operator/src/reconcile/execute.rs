@@ -1,11 +1,15 @@
 //! The part of a reconciliation that carries a valid pipeline out: build, plan, apply, status.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use crds::{
     names::{LABEL_COMPONENT, Role},
     status::{Identity, Phase},
 };
+use k8s_openapi::api::core::v1::Pod;
 use kube::{ResourceExt, runtime::controller::Action};
 
 use super::{
@@ -22,8 +26,9 @@ use crate::{
     api,
     bootstrap::{Finding, Outcome, Unavailable, Wanted},
     build,
-    engine::Engine,
     events::Notice,
+    milestone::Milestone,
+    name_node::NameNodeState,
     plan::{self, Bootstrap, Part, Plan, Step, View},
 };
 
@@ -45,10 +50,12 @@ impl Pass<'_> {
         let resources = build::build(&pipeline);
         let wanted = Wanted::of(&pipeline);
         let part = |part| self.part(part, &wanted);
+        let name_nodes = self.name_nodes(observed).await;
         let mut view = view::view(&Sources {
             pipeline: &pipeline,
             resources: &resources,
             observed,
+            name_nodes: &name_nodes,
             part: &part,
         });
         if view.needs_partitions() {
@@ -94,14 +101,11 @@ impl Pass<'_> {
             applier.step(step).await?;
             match step {
                 Step::Restart { pod, .. } => self.tell(Notice::restart(pod)).await,
-                Step::RecordFormed(engine) if !engine.formed(&applier.pipeline.facts.identity) => {
-                    executed.formed.push(*engine);
+                Step::Record(milestone) if !milestone.is_recorded(&applier.pipeline.facts.identity) => {
+                    executed.milestones.push(*milestone);
                     executed.follow_at_once = true;
-                    self.tell(Notice::done(&Finding::new(
-                        "EngineFormed",
-                        format!("{engine} has formed for the first time; its identity is fixed"),
-                    )))
-                    .await;
+                    let what = Finding::new("EngineFormed", milestone.what());
+                    self.tell(Notice::done(&what)).await;
                 }
                 _ => {}
             }
@@ -173,17 +177,21 @@ impl Pass<'_> {
         (growing, fixed)
     }
 
+    /// Asks every NameNode at once.
+    async fn name_nodes(&self, observed: &Observed) -> BTreeMap<String, NameNodeState> {
+        let source = &self.context.name_nodes;
+        let asked = running(observed, Role::NameNode).map(|pod| async move {
+            let state = source.state(address(pod)?).await?;
+            Some((pod.name_any(), state))
+        });
+        let answers = futures::future::join_all(asked).await;
+        answers.into_iter().flatten().collect()
+    }
+
     /// Asks every worker pod at once.
     async fn ask(&self, observed: &Observed) -> Answers {
-        let addresses = |role: Role| -> Vec<Option<String>> {
-            observed
-                .pods
-                .values()
-                .filter(|pod| pod.labels().get(LABEL_COMPONENT).map(String::as_str) == Some(role.as_str()))
-                .filter(|pod| pod.metadata.deletion_timestamp.is_none() && !view::ended(pod))
-                .map(|pod| pod.status.as_ref()?.pod_ip.clone())
-                .collect()
-        };
+        let addresses =
+            |role: Role| -> Vec<Option<String>> { running(observed, role).map(address).collect() };
         let workers = &self.context.workers;
         let ingest = addresses(Role::Ingest).into_iter().map(|address| async {
             match address {
@@ -260,11 +268,23 @@ impl Pass<'_> {
     }
 }
 
+/// The pods of a role, without those that are on their way out.
+fn running(observed: &Observed, role: Role) -> impl Iterator<Item = &Pod> {
+    observed.pods.values().filter(move |pod| {
+        let component = pod.labels().get(LABEL_COMPONENT).map(String::as_str);
+        component == Some(role.as_str()) && pod.metadata.deletion_timestamp.is_none() && !view::ended(pod)
+    })
+}
+
+fn address(pod: &Pod) -> Option<String> {
+    pod.status.as_ref()?.pod_ip.clone()
+}
+
 /// What carrying a plan out has brought.
 #[derive(Default)]
 struct Executed {
-    /// Engines that have formed.
-    formed: Vec<Engine>,
+    /// What is behind now.
+    milestones: Vec<Milestone>,
     /// Claims that cannot grow, in words.
     fixed: Vec<String>,
     /// Another step may follow at once.
@@ -274,8 +294,8 @@ struct Executed {
 impl Executed {
     fn identity(&self, before: &Identity) -> Identity {
         let mut identity = before.clone();
-        for engine in &self.formed {
-            engine.set_formed(&mut identity);
+        for milestone in &self.milestones {
+            milestone.record(&mut identity);
         }
         identity
     }

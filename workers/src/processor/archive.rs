@@ -119,10 +119,7 @@ impl<S: ArchiveStore> ArchiveLane<S> {
                     );
                     return Some(());
                 }
-                context
-                    .metrics
-                    .write_seconds
-                    .observe(started.elapsed().as_secs_f64());
+                context.metrics.wrote(started.elapsed());
                 context.metrics.rows.inc_by(rows as u64);
                 row_bytes = (publication.bytes() as u64).div_ceil(rows as u64);
                 source.commit(checkpoint.next);

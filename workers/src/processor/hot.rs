@@ -136,10 +136,7 @@ impl<S: HotStore> HotLane<S> {
         while let Err(error) = self.store.write(rows).await {
             patience.after(error.reason(), &error).await?;
         }
-        context
-            .metrics
-            .write_seconds
-            .observe(started.elapsed().as_secs_f64());
+        context.metrics.wrote(started.elapsed());
         Some(())
     }
 

@@ -25,7 +25,7 @@ pub fn build(pipeline: &ValidatedPipeline, config_hash: String) -> Vec<RoleState
         // Cassandra knows its cluster by name.
         cluster_id: &pipeline.names.pipeline,
     };
-    engine.stateful_sets(pipeline, |rack| container(pipeline, rack))
+    engine.stateful_sets(pipeline, |rack| vec![container(pipeline, rack)])
 }
 
 fn container(pipeline: &ValidatedPipeline, rack: Option<&Rack>) -> Container {

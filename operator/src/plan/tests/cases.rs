@@ -22,8 +22,7 @@ fn a_fresh_pipeline_starts_engines_together_and_formats_first() {
     // Brokers follow their controllers.
     assert_eq!(replicas(&plan, Engine::Kafka), [0, 3]);
     assert_eq!(replicas(&plan, Engine::Cassandra), [2, 1]);
-    assert_eq!(replicas(&plan, Engine::Hdfs), [0; 0]);
-    assert!(plan.steps.contains(&Step::Format));
+    assert!(plan.steps.contains(&Step::Format(FormatTarget::NameNode)));
     let workers = plan
         .steps
         .iter()
@@ -38,50 +37,22 @@ fn a_fresh_pipeline_starts_engines_together_and_formats_first() {
 }
 
 #[test]
-fn a_succeeded_format_is_recorded_before_the_name_node_starts() {
-    let mut view = fresh();
-    view.format = Format::Succeeded;
-    let plan = plan(&view);
-    assert!(plan.steps.contains(&Step::RecordFormed(Engine::Hdfs)));
-    assert_eq!(replicas(&plan, Engine::Hdfs), [0; 0]);
-}
-
-#[test]
-fn what_is_formatted_is_not_formatted_again_when_its_job_and_disk_are_gone() {
-    let mut view = fresh();
-    view.hdfs.formed = true;
-    let plan = plan(&view);
-    assert!(!plan.steps.contains(&Step::Format));
-    assert_eq!(replicas(&plan, Engine::Hdfs), [3, 1]);
-}
-
-#[test]
-fn a_name_node_that_runs_is_never_formatted_whatever_the_records_say() {
-    let mut view = converged();
-    view.hdfs.formed = false;
-    view.format = Format::Absent;
-    let plan = plan(&view);
-    assert!(!plan.steps.contains(&Step::Format));
-    assert!(plan.steps.contains(&Step::RecordFormed(Engine::Hdfs)));
-}
-
-#[test]
 fn kafka_has_formed_once_its_controllers_are_ready() {
     let mut view = converged();
-    view.kafka.formed = false;
+    forget(&mut view.kafka);
     view.kafka.groups[1].members[0].ready = false;
-    assert!(plan(&view).steps.contains(&Step::RecordFormed(Engine::Kafka)));
+    assert!(plan(&view).steps.contains(&Step::Record(Milestone::KafkaFormed)));
     view.kafka.groups[0].members[0].ready = false;
-    assert!(!plan(&view).steps.contains(&Step::RecordFormed(Engine::Kafka)));
+    assert!(!plan(&view).steps.contains(&Step::Record(Milestone::KafkaFormed)));
 }
 
 #[test]
 fn brokers_start_once_the_quorum_has_formed_and_at_once_where_it_had() {
     let mut view = fresh();
-    view.kafka.formed = true;
+    view.kafka.records = converged().kafka.records;
     assert_eq!(replicas(&plan(&view), Engine::Kafka), [3, 3]);
     // Combined roles: the brokers are the quorum.
-    view.kafka.formed = false;
+    view = fresh();
     view.kafka.groups.remove(0);
     assert_eq!(replicas(&plan(&view), Engine::Kafka), [3]);
 }
@@ -206,9 +177,9 @@ fn a_bad_image_can_be_taken_back_while_nothing_runs() {
 #[test]
 fn nothing_restarts_while_revisions_are_unknown() {
     let mut view = converged();
-    view.hdfs.groups[1].members[0].outdated = true;
+    of(&mut view, Role::DataNode).members[0].outdated = true;
     assert_eq!(restarts(&plan(&view)), ["datanode-0"]);
-    view.hdfs.groups[0].settled = false;
+    of(&mut view, Role::NameNode).settled = false;
     assert_eq!(restarts(&plan(&view)), [""; 0]);
 }
 
