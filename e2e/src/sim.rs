@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use exchange_sim::{Ledger, SymbolLedger};
+use exchange_sim::{Fault, Ledger, SymbolLedger};
 use serde::Serialize;
 
 use crate::{
@@ -113,6 +113,15 @@ impl Sim {
     pub async fn inject(&self, symbol: &str, frame: &str) -> Result<()> {
         let path = self.path(&format!("inject?symbol={symbol}"));
         self.cluster.post(&path, "text/plain", frame.into()).await?;
+        Ok(())
+    }
+
+    /// Lets a fault happen.
+    pub async fn inflict(&self, fault: &Fault) -> Result<()> {
+        let body = serde_json::to_vec(fault)?;
+        self.cluster
+            .post(&self.path("faults"), "application/json", body)
+            .await?;
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    config::SymbolSpec,
+    config::{Fault, SymbolSpec},
     exchange::{Exchange, ExchangeError},
     ledger::Ledger,
 };
@@ -27,7 +27,7 @@ pub fn routes() -> Router<Arc<Exchange>> {
         .route("/sim/symbols/{name}/start", post(start))
         .route("/sim/symbols/{name}/stop", post(stop))
         .route("/sim/inject", post(inject))
-        .route("/sim/cut", post(cut))
+        .route("/sim/faults", post(inflict))
 }
 
 async fn ledger(State(exchange): State<Arc<Exchange>>) -> Json<Ledger> {
@@ -70,8 +70,11 @@ async fn inject(
     Ok(Json(json!({ "connections": connections })))
 }
 
-async fn cut(State(exchange): State<Arc<Exchange>>) -> Json<Value> {
-    Json(json!({ "connections": exchange.cut() }))
+async fn inflict(
+    State(exchange): State<Arc<Exchange>>,
+    Json(fault): Json<Fault>,
+) -> Result<StatusCode, ExchangeError> {
+    exchange.inflict(fault).map(|()| StatusCode::NO_CONTENT)
 }
 
 impl IntoResponse for ExchangeError {

@@ -22,15 +22,15 @@ pub struct Ledger {
 /// What one symbol issued and who listened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SymbolLedger {
-    /// Id of the first trade issued; `None` before the start.
+    /// Id of the first trade issued since ids last began again; `None` before the start.
     pub first_id: Option<u64>,
     /// Id of the last trade issued.
     pub last_id: Option<u64>,
-    /// Number of trades issued.
+    /// Number of trades issued, in all.
     pub issued: u64,
     /// Whether the series has come to its end.
     pub finished: bool,
-    /// Ids issued that were written to no connection and wait in no connection's buffer: a client can
+    /// Ids issued since then that were written to no connection and wait in no connection's buffer: a client can
     /// only have them from REST. (Of a connection that was cut while its socket was full, the last few ids
     /// may be listed although they were sent.)
     pub unheard: Vec<IdRange>,

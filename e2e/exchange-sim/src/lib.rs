@@ -26,7 +26,7 @@ mod sim;
 mod sync;
 mod ws;
 
-pub use config::{Limits, SimConfig, Speed, Start, SymbolSpec, SymbolSpecError};
+pub use config::{Fault, Limits, Refusal, Service, SimConfig, Speed, Start, SymbolSpec, SymbolSpecError};
 pub use exchange::ExchangeError;
 pub use ledger::{IdRange, Ledger, SymbolLedger, Violation, ViolationRecord};
 pub use market::recording::RecordingError;

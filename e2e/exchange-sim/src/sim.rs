@@ -7,7 +7,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     admin,
-    config::{SimConfig, SymbolSpec},
+    config::{Fault, SimConfig, SymbolSpec},
     exchange::{Exchange, ExchangeError},
     ledger::Ledger,
     market::recording::{Recording, RecordingError},
@@ -124,9 +124,9 @@ impl Sim {
         self.exchange.inject(symbol, text)
     }
 
-    /// Ends all connections without a closing frame and returns their number.
-    pub fn cut(&self) -> usize {
-        self.exchange.cut()
+    /// Lets a fault happen.
+    pub fn inflict(&self, fault: Fault) -> Result<(), ExchangeError> {
+        self.exchange.inflict(fault)
     }
 
     /// Ends all connections and waits until the listener is closed.

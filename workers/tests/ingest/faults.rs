@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use exchange_sim::{Limits, Sim, SimConfig, SymbolSpec};
+use exchange_sim::{Fault, Limits, Sim, SimConfig, SymbolSpec};
 use workers::ingest::IngestError;
 
 use crate::{
@@ -18,7 +18,7 @@ async fn a_cut_connection_is_made_again_and_the_stream_goes_on() {
     worker
         .until("some trades", |status| status.acknowledged >= 100)
         .await;
-    assert_eq!(exchange.cut(), 1);
+    exchange.inflict(Fault::Cut).unwrap();
     let last = |status: &crds::wire::IngestStatus| status.symbols["BTCUSDT"].last_id == RECORDED_LAST;
     let status = worker.until("the last trade", last).await;
     assert_eq!(status.connections, 2);

@@ -1,5 +1,6 @@
-//! What a simulated exchange is made of: its symbols, its limits and its address. No I/O.
+//! What a simulated exchange is made of: its symbols, its limits, its address, and what can be made to go wrong. No I/O.
 
+mod fault;
 mod limits;
 mod symbol;
 mod symbol_text;
@@ -7,6 +8,7 @@ mod symbol_text;
 use std::{net::SocketAddr, path::PathBuf};
 
 pub use self::{
+    fault::{Fault, Refusal, Service},
     limits::Limits,
     symbol::{Speed, Start, SymbolSpec},
     symbol_text::SymbolSpecError,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Exchange;
 use crate::{
     sync::lock,
-    ws::outlet::{ConnectionId, Kill, Outlet},
+    ws::outlet::{ConnectionId, Order, Outlet},
 };
 
 /// All connections.
@@ -98,13 +98,10 @@ impl Exchange {
             .map_or_else(Vec::new, |live| live.streams.iter().cloned().collect())
     }
 
-    /// Ends all connections without a closing frame and returns their number.
-    pub fn cut(&self) -> usize {
-        let connections = lock(&self.connections);
-        connections
-            .live
-            .values()
-            .for_each(|live| live.outlet.kill(Kill::Cut));
-        connections.live.len()
+    /// Tells all connections to do something.
+    pub fn tell_all(&self, order: Order) {
+        for live in lock(&self.connections).live.values() {
+            live.outlet.order(order);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod connections;
 mod error;
+mod faults;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,10 +14,10 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::connections::Connections;
 pub use self::error::ExchangeError;
+use self::{connections::Connections, faults::Standing};
 use crate::{
-    config::{Limits, SymbolSpec},
+    config::{Limits, Service, SymbolSpec},
     ledger::{Ledger, Violation, ViolationLog, ViolationRecord},
     market::{clock, recording::Recording, series::Series, symbol::Symbol},
     rest::error::ApiError,
@@ -36,6 +37,7 @@ pub struct Exchange {
     symbols: Mutex<BTreeMap<String, Arc<Symbol>>>,
     connections: Mutex<Connections>,
     addresses: Mutex<HashMap<IpAddr, IpLimits>>,
+    standing: Mutex<Standing>,
     violations: Mutex<ViolationLog>,
 }
 
@@ -51,6 +53,7 @@ impl Exchange {
             symbols: Mutex::default(),
             connections: Mutex::default(),
             addresses: Mutex::default(),
+            standing: Mutex::default(),
             violations: Mutex::default(),
         }
     }
@@ -138,14 +141,18 @@ impl Exchange {
             .ok_or_else(|| ExchangeError::Unlisted(name.to_owned()))
     }
 
-    /// Asks the limits of an address; what they refuse is recorded as `rule` or as a broken ban.
+    /// Asks the limits of an address; what they refuse is recorded as a broken rule.
     pub fn admit(
         &self,
         ip: IpAddr,
-        rule: Violation,
+        service: Service,
         ask: impl FnOnce(&mut IpLimits, Duration) -> Admission,
     ) -> Result<(), ApiError> {
         let now = self.now();
+        let refused = lock(&self.standing).refuse(service, ip, now);
+        if let Some(refused) = refused {
+            return self.judge(ip, service, now, refused.admission, refused.told);
+        }
         let admission = {
             let mut addresses = lock(&self.addresses);
             ask(
@@ -153,21 +160,42 @@ impl Exchange {
                 now,
             )
         };
+        self.judge(ip, service, now, admission, true)
+    }
+
+    /// What an admission means. A refusal that the client is to blame for is recorded.
+    fn judge(
+        &self,
+        ip: IpAddr,
+        service: Service,
+        now: Duration,
+        admission: Admission,
+        blamed: bool,
+    ) -> Result<(), ApiError> {
+        let rule = match (admission, service) {
+            (Admission::Banned(_), _) => Violation::RequestWhileBanned,
+            (_, Service::Rest) => Violation::RequestWeight,
+            (_, Service::Stream) => Violation::ConnectionAttempts,
+        };
         match admission {
             Admission::Granted => Ok(()),
             Admission::Limited(retry_after) => {
-                self.violation(
-                    ip,
-                    rule,
-                    &format!("to be tried again in {} s", retry_after.as_secs()),
-                );
+                if blamed {
+                    self.violation(
+                        ip,
+                        rule,
+                        &format!("to be tried again in {} s", retry_after.as_secs()),
+                    );
+                }
                 Err(ApiError::Limited {
                     limit: self.limits.weight_per_minute,
                     retry_after,
                 })
             }
             Admission::Banned(retry_after) => {
-                self.violation(ip, Violation::RequestWhileBanned, "banned for not backing off");
+                if blamed {
+                    self.violation(ip, rule, "banned for not backing off");
+                }
                 Err(ApiError::Banned {
                     until: now + retry_after,
                     retry_after,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::symbol::Symbol;
 
@@ -10,18 +10,33 @@ use super::symbol::Symbol;
 pub async fn run(symbol: Arc<Symbol>) {
     symbol.started().await;
     tracing::info!(symbol = symbol.name(), "trading starts");
-    let origin = Instant::now();
-    let Some(first) = symbol.next() else { return };
-    while let Some(index) = symbol.next() {
-        match symbol.speed().factor() {
-            Some(factor) => {
-                let due = symbol.series.elapsed(first, index).div_f64(factor);
-                tokio::time::sleep_until(origin + due).await;
+    match symbol.speed().factor() {
+        Some(factor) => paced(&symbol, factor).await,
+        None => {
+            while symbol.next().is_some() {
+                symbol.issue().await;
+                // Nothing else here waits when nobody is subscribed.
+                tokio::task::yield_now().await;
             }
-            // Nothing else here waits when nobody is subscribed.
-            None => tokio::task::yield_now().await,
         }
-        symbol.issue().await;
     }
+    symbol.release().await;
     tracing::info!(symbol = symbol.name(), "the series is at its end");
+}
+
+/// Issues each trade when it is due. A trade that is late makes no later one late.
+async fn paced(symbol: &Arc<Symbol>, factor: f64) {
+    let mut last_due = Instant::now();
+    let mut last = symbol.next();
+    while let (Some(index), Some(before)) = (symbol.next(), last) {
+        let recorded = || symbol.series.elapsed(before, index).div_f64(factor);
+        let due = last_due + symbol.burst_gap().unwrap_or_else(recorded);
+        tokio::select! {
+            () = symbol.hurried() => last_due = Instant::now(),
+            () = sleep_until(due) => {
+                symbol.issue().await;
+                (last_due, last) = (due, Some(index));
+            }
+        }
+    }
 }

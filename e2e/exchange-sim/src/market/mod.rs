@@ -3,6 +3,9 @@
 pub mod clock;
 pub mod decimal;
 pub mod ids;
+pub mod lag;
+pub mod mishaps;
+pub mod numbering;
 pub mod recording;
 pub mod series;
 pub mod symbol;

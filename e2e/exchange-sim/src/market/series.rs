@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     decimal::Decimal,
+    numbering::{Numbered, Numbering},
     recording::{RecordedTrade, Recording},
 };
 
@@ -86,24 +87,27 @@ impl Series {
         self.recording.trades.len() as u64 * self.repeat
     }
 
-    /// Id of the trade at `index`: without a hole over all repetitions.
-    pub const fn id(&self, index: u64) -> u64 {
-        self.first_id + index
-    }
-
-    /// Index of the first trade with at least this id.
-    pub const fn index_of(&self, id: u64) -> u64 {
-        id.saturating_sub(self.first_id)
+    /// The ids that its trades have from the one at `index` on, unless they begin again: without a hole over all
+    /// repetitions.
+    pub const fn numbering(&self, index: u64) -> Numbering {
+        Numbering {
+            first_index: index,
+            first_id: self.first_id + index,
+        }
     }
 
     /// Recorded time between the events at `from` and `to`.
     pub fn elapsed(&self, from: u64, to: u64) -> Duration {
-        let event_time = |index| self.trade(index).map_or(0, |trade| trade.event_time);
+        let event_time = |index| {
+            self.recorded_at(index)
+                .map_or(0, |(recorded, delay)| recorded.event_time + delay)
+        };
         Duration::from_millis(event_time(to).saturating_sub(event_time(from)))
     }
 
-    /// The trade at `index`, `None` behind the end.
-    pub fn trade(&self, index: u64) -> Option<Trade<'_>> {
+    /// The recorded trade that is played at `index`, and by how many milliseconds later than it was recorded; `None`
+    /// behind the end.
+    fn recorded_at(&self, index: u64) -> Option<(&RecordedTrade, u64)> {
         let trades = &self.recording.trades;
         let count = trades.len() as u64;
         let round = index / count;
@@ -111,15 +115,21 @@ impl Series {
             .get(usize::try_from(index % count).ok()?)
             .filter(|_| round < self.repeat)?;
         let period = trades.last()?.event_time - trades.first()?.event_time + PAUSE_MS;
-        let verbatim = self.permille.is_none() && round == 0;
+        Some((recorded, round * period))
+    }
+
+    /// A trade with its id, `None` behind the end.
+    pub fn trade(&self, Numbered { index, id }: Numbered) -> Option<Trade<'_>> {
+        let (recorded, delay) = self.recorded_at(index)?;
+        let verbatim = self.permille.is_none() && delay == 0 && id == recorded.id;
         Some(Trade {
             symbol: &self.symbol,
-            id: self.id(index),
+            id,
             price: self
                 .permille
                 .map_or(recorded.price, |permille| recorded.price.scaled(permille)),
-            event_time: recorded.event_time + round * period,
-            time: recorded.trade_time + round * period,
+            event_time: recorded.event_time + delay,
+            time: recorded.trade_time + delay,
             verbatim: verbatim.then_some(recorded.text.as_str()),
             recorded,
         })
@@ -147,6 +157,30 @@ impl Trade<'_> {
         }
     }
 
+    /// Its price in the quote asset.
+    pub fn price(&self) -> String {
+        self.price.to_string()
+    }
+
+    /// When it happened, milliseconds since the Unix epoch.
+    pub const fn time_ms(&self) -> u64 {
+        self.time
+    }
+
+    /// The row of `/api/v3/aggTrades`. The exchange would merge trades of one order at one price; one trade is the least.
+    pub fn aggregate(&self, unit: TimeUnit) -> Aggregate {
+        Aggregate {
+            a: self.id,
+            p: self.price.to_string(),
+            q: self.recorded.quantity.to_string(),
+            f: self.id,
+            l: self.id,
+            time: unit.of_millis(self.time),
+            m: self.recorded.buyer_is_maker,
+            best_match: self.recorded.best_match,
+        }
+    }
+
     /// The row of `/api/v3/trades` and `/api/v3/historicalTrades`.
     pub fn row(&self, unit: TimeUnit) -> Row {
         Row {
@@ -159,6 +193,21 @@ impl Trade<'_> {
             is_best_match: self.recorded.best_match,
         }
     }
+}
+
+/// A trade as an aggregate of its own, with Binance's field names.
+#[derive(Debug, Serialize)]
+pub struct Aggregate {
+    a: u64,
+    p: String,
+    q: String,
+    f: u64,
+    l: u64,
+    #[serde(rename = "T")]
+    time: u64,
+    m: bool,
+    #[serde(rename = "M")]
+    best_match: bool,
 }
 
 struct Event<'a> {
@@ -210,13 +259,19 @@ mod tests {
         Arc::new(Recording::load(None).unwrap())
     }
 
+    /// The trade at `index` with the id it has unless ids begin again.
+    fn trade(series: &Series, index: u64) -> Option<Trade<'_>> {
+        let id = series.numbering(0).id(index);
+        series.trade(Numbered { index, id })
+    }
+
     #[test]
     fn the_recorded_symbol_is_byte_for_byte_the_recording() {
         let recording = recording();
         let series = Series::recorded(recording.clone(), 1);
         assert_eq!(series.len(), 2001);
         for (index, recorded) in (0..).zip(&recording.trades) {
-            let trade = series.trade(index).unwrap();
+            let trade = trade(&series, index).unwrap();
             assert_eq!(trade.event(TimeUnit::Millisecond), recorded.text);
             let rendered = Event {
                 trade: &trade,
@@ -228,7 +283,7 @@ mod tests {
                 "the form of derived trades equals the recorded form"
             );
         }
-        assert!(series.trade(2001).is_none());
+        assert!(trade(&series, 2001).is_none());
     }
 
     #[test]
@@ -238,7 +293,7 @@ mod tests {
             Series::derived(recording(), "ETHUSDT", 10, 3),
         ] {
             let trades: Vec<_> = (0..series.len())
-                .map(|index| series.trade(index).unwrap())
+                .map(|index| trade(&series, index).unwrap())
                 .collect();
             assert_eq!(trades.len(), 6003);
             assert!(trades.windows(2).all(|pair| pair[1].id == pair[0].id + 1));
@@ -255,7 +310,7 @@ mod tests {
     fn a_derived_symbol_has_its_own_name_ids_and_prices() {
         let series = Series::derived(recording(), "ETHUSDT", 10, 1);
         let permille = series.permille.unwrap();
-        let event = series.trade(0).unwrap().event(TimeUnit::Millisecond);
+        let event = trade(&series, 0).unwrap().event(TimeUnit::Millisecond);
         let price = 3_943_248_000_000_u64 * u64::from(permille) / 1000;
         let price = format!("{}.{:08}", price / 100_000_000, price % 100_000_000);
         assert_eq!(
@@ -273,7 +328,7 @@ mod tests {
     #[test]
     fn microseconds_change_the_times_and_nothing_else() {
         let series = Series::recorded(recording(), 1);
-        let trade = series.trade(0).unwrap();
+        let trade = trade(&series, 0).unwrap();
         let expected = trade
             .event(TimeUnit::Millisecond)
             .replace("1610064000278", "1610064000278000");

@@ -3,14 +3,21 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
-use super::{ids::IdSet, series::Series};
+use super::{
+    ids::IdSet,
+    lag::Lag,
+    mishaps::{Delivery, Mishap, Mishaps},
+    numbering::{Numbered, Numbering},
+    series::Series,
+};
 use crate::{
     config::{Speed, Start, SymbolSpec},
-    ledger::SymbolLedger,
+    ledger::{IdRange, SymbolLedger},
     sync::lock,
     ws::outlet::{ConnectionId, Frame, Outlet},
 };
@@ -22,6 +29,7 @@ pub struct Symbol {
     pub series: Series,
     spec: SymbolSpec,
     start: Notify,
+    hurry: Notify,
     state: Mutex<State>,
 }
 
@@ -31,16 +39,29 @@ struct State {
     next: u64,
     /// Index behind the last trade to issue.
     end: u64,
-    /// Ids written to at least one connection.
+    numbering: Numbering,
+    /// Indices of the trades written to at least one connection.
     written: IdSet,
     subscribers: BTreeMap<ConnectionId, Subscriber>,
+    mishaps: Mishaps,
+    lag: Lag,
+    burst: Option<Burst>,
 }
 
 #[derive(Debug)]
 struct Subscriber {
     outlet: Outlet,
-    /// Index of the first trade that is, or will be, in the connection's buffer.
-    pending_from: u64,
+    /// Index behind the last trade put into the connection's buffer.
+    offered: u64,
+    /// Index behind the last trade written to its socket.
+    written: u64,
+}
+
+/// Trades that are issued at a rate of their own.
+#[derive(Debug, Clone, Copy)]
+struct Burst {
+    gap: Duration,
+    left: u64,
 }
 
 impl Symbol {
@@ -49,13 +70,18 @@ impl Symbol {
         let state = State {
             next: spec.start_at,
             end: series.len(),
+            numbering: series.numbering(spec.start_at),
             written: IdSet::default(),
             subscribers: BTreeMap::new(),
+            mishaps: Mishaps::default(),
+            lag: Lag::default(),
+            burst: None,
         };
         let symbol = Self {
             series,
             spec,
             start: Notify::new(),
+            hurry: Notify::new(),
             state: Mutex::new(state),
         };
         if symbol.spec.start == Start::Now {
@@ -74,7 +100,7 @@ impl Symbol {
         format!("{}@trade", self.spec.name.to_lowercase())
     }
 
-    /// The pace of its clock.
+    /// The pace of its clock, bursts aside.
     pub fn speed(&self) -> Speed {
         self.spec.speed
     }
@@ -88,6 +114,7 @@ impl Symbol {
     pub fn stop(&self) {
         let mut state = lock(&self.state);
         state.end = state.next;
+        self.hurry.notify_one();
     }
 
     /// Waits for [`start`](Self::start). For the clock only: one caller is woken.
@@ -95,14 +122,54 @@ impl Symbol {
         self.start.notified().await;
     }
 
+    /// Lets something befall the trades issued next.
+    pub fn befall(&self, mishap: Mishap, trades: u64) {
+        lock(&self.state).mishaps.add(mishap, trades);
+    }
+
+    /// Issues the next trades at this rate.
+    pub fn burst(&self, trades: u64, per_second: u32) {
+        lock(&self.state).burst = (trades > 0).then_some(Burst {
+            gap: Duration::from_secs(1) / per_second.max(1),
+            left: trades,
+        });
+        self.hurry.notify_one();
+    }
+
+    /// Waits until the time to the next trade changes: a [`burst`](Self::burst) begins, or the series is ended. For the clock
+    /// only: one caller is woken.
+    pub async fn hurried(&self) {
+        self.hurry.notified().await;
+    }
+
+    /// Time between two trades of the burst that is on.
+    pub fn burst_gap(&self) -> Option<Duration> {
+        lock(&self.state).burst.map(|burst| burst.gap)
+    }
+
+    /// The next trade has this id, and the following ones go on from there.
+    pub fn restart_ids(&self, id: u64) {
+        let mut state = lock(&self.state);
+        state.numbering = Numbering {
+            first_index: state.next,
+            first_id: id,
+        };
+    }
+
+    /// From now on REST's source of old trades is so far behind.
+    pub fn set_lag(&self, by: Duration) {
+        lock(&self.state).lag.set(by);
+    }
+
     /// Sends every trade issued from now on to this connection.
     pub fn subscribe(&self, id: ConnectionId, outlet: Outlet) {
         let mut state = lock(&self.state);
-        let pending_from = state.next;
-        state
-            .subscribers
-            .entry(id)
-            .or_insert(Subscriber { outlet, pending_from });
+        let next = state.next;
+        state.subscribers.entry(id).or_insert(Subscriber {
+            outlet,
+            offered: next,
+            written: next,
+        });
         if self.spec.start == Start::Subscription {
             self.start();
         }
@@ -116,9 +183,9 @@ impl Symbol {
     /// The connection has written the trade at `index` to its socket.
     pub fn written(&self, id: ConnectionId, index: u64) {
         let mut state = lock(&self.state);
-        state.written.insert(self.series.id(index));
+        state.written.insert(index);
         if let Some(subscriber) = state.subscribers.get_mut(&id) {
-            subscriber.pending_from = subscriber.pending_from.max(index + 1);
+            subscriber.written = subscriber.written.max(index + 1);
         }
     }
 
@@ -131,28 +198,62 @@ impl Symbol {
     /// Issues the next trade, unless the series has been ended meanwhile. A paced symbol waits for nobody, an unpaced one for
     /// its slowest reader.
     pub async fn issue(self: &Arc<Self>) {
-        let (index, outlets) = {
+        let frames = {
             let mut state = lock(&self.state);
             let index = state.next;
             if index == state.end {
                 return;
             }
             state.next += 1;
-            (
+            state.lag.issued(Instant::now(), index);
+            state.burst = state.burst.and_then(Burst::after_one);
+            let trade = Numbered {
                 index,
-                state
-                    .subscribers
-                    .values()
-                    .map(|subscriber| subscriber.outlet.clone())
-                    .collect::<Vec<_>>(),
-            )
-        };
-        let paced = self.speed().factor().is_some();
-        for outlet in outlets {
-            let frame = Frame::Trade {
-                symbol: self.clone(),
-                index,
+                id: state.numbering.id(index),
             };
+            let deliveries = state.mishaps.pass(trade);
+            self.address(&mut state, &deliveries)
+        };
+        self.send(frames).await;
+    }
+
+    /// Sends what is held back, because no further trade comes.
+    pub async fn release(self: &Arc<Self>) {
+        let frames = {
+            let mut state = lock(&self.state);
+            let deliveries = state.mishaps.release();
+            self.address(&mut state, &deliveries)
+        };
+        self.send(frames).await;
+    }
+
+    /// The frames of these deliveries, each with the connection it goes to.
+    fn address(self: &Arc<Self>, state: &mut State, deliveries: &[Delivery]) -> Vec<(Outlet, Frame)> {
+        let mut frames = Vec::with_capacity(deliveries.len() * state.subscribers.len());
+        for Delivery { trade, whole } in deliveries {
+            for subscriber in state.subscribers.values_mut() {
+                let symbol = self.clone();
+                let frame = if *whole {
+                    subscriber.offered = trade.index + 1;
+                    Frame::Trade {
+                        symbol,
+                        trade: *trade,
+                    }
+                } else {
+                    Frame::Truncated {
+                        symbol,
+                        trade: *trade,
+                    }
+                };
+                frames.push((subscriber.outlet.clone(), frame));
+            }
+        }
+        frames
+    }
+
+    async fn send(&self, frames: Vec<(Outlet, Frame)>) {
+        let paced = self.speed().factor().is_some();
+        for (outlet, frame) in frames {
             if paced {
                 outlet.offer(frame);
             } else {
@@ -170,30 +271,71 @@ impl Symbol {
         state.subscribers.len()
     }
 
-    /// First index issued or to be issued, and the next one: the trades REST may serve.
-    pub fn issued(&self) -> std::ops::Range<u64> {
-        self.spec.start_at..lock(&self.state).next
+    /// At most `limit` of the newest trades.
+    pub fn newest(&self, limit: u64) -> Vec<Numbered> {
+        let state = lock(&self.state);
+        let first = state.next.saturating_sub(limit);
+        state.trades(first, state.next)
+    }
+
+    /// At most `limit` trades with at least the id `from_id`, or of the newest ones, as far as REST's source of old trades
+    /// has them.
+    pub fn historical(&self, from_id: Option<u64>, limit: u64) -> Vec<Numbered> {
+        let mut state = lock(&self.state);
+        let next = state.next;
+        let there = state.lag.there(Instant::now(), next);
+        let first = match from_id {
+            Some(id) => state.numbering.index_of(id),
+            None => there.saturating_sub(limit),
+        };
+        state.trades(first, there.min(first.saturating_add(limit)))
     }
 
     /// Its page of the ledger.
     pub fn ledger(&self) -> SymbolLedger {
         let state = lock(&self.state);
-        let (first, next) = (self.spec.start_at, state.next);
-        let settled = state
-            .subscribers
-            .values()
-            .map(|subscriber| subscriber.pending_from)
-            .min();
-        let settled = settled.map_or(next, |pending| pending.min(next));
+        let (first, next) = (state.numbering.first_index, state.next);
+        let id_of = |index| (next > first).then(|| state.numbering.id(index));
+        let missing = state.written.missing(first, state.settled());
         SymbolLedger {
-            first_id: (next > first).then(|| self.series.id(first)),
-            last_id: (next > first).then(|| self.series.id(next - 1)),
-            issued: next - first,
+            first_id: id_of(first),
+            last_id: id_of(next.saturating_sub(1)),
+            issued: next - self.spec.start_at,
             finished: next == state.end,
-            unheard: state
-                .written
-                .missing(self.series.id(first), self.series.id(settled)),
+            unheard: missing
+                .into_iter()
+                .map(|IdRange(from, to)| IdRange(state.numbering.id(from), state.numbering.id(to)))
+                .collect(),
             connections: state.subscribers.len(),
         }
+    }
+}
+
+impl State {
+    /// The trades from index `first` to before `end`, without those of an earlier numbering.
+    fn trades(&self, first: u64, end: u64) -> Vec<Numbered> {
+        (first.max(self.numbering.first_index)..end)
+            .map(|index| Numbered {
+                index,
+                id: self.numbering.id(index),
+            })
+            .collect()
+    }
+
+    /// Index before which every trade is written or will never be: it is neither held back nor in a buffer.
+    fn settled(&self) -> u64 {
+        let pending = self.subscribers.values().filter(|one| one.written < one.offered);
+        let held = self.mishaps.first_held().map(|trade| trade.index);
+        pending
+            .map(|one| one.written)
+            .chain(held)
+            .fold(self.next, u64::min)
+    }
+}
+
+impl Burst {
+    fn after_one(self) -> Option<Self> {
+        let left = self.left - 1;
+        (left > 0).then_some(Self { left, ..self })
     }
 }

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{error::ApiError, query::listed};
+use super::{error::ApiError, query};
 use crate::{exchange::Exchange, market::symbol::Symbol};
 
 /// Quote assets by which a name is split; a longer one before a shorter one it ends with.
@@ -19,22 +19,7 @@ pub async fn exchange_info(
     State(exchange): State<Arc<Exchange>>,
     Query(parameters): Query<HashMap<String, String>>,
 ) -> Result<Json<Value>, ApiError> {
-    let symbols: Vec<_> = match (parameters.get("symbol"), parameters.get("symbols")) {
-        (Some(name), _) => vec![listed(&exchange, name)?],
-        (None, Some(names)) => {
-            let range = "^\\[(\"[A-Z0-9-_.]{1,20}\"(,\"[A-Z0-9-_.]{1,20}\"){0,}){0,1}\\]$";
-            let names: Vec<String> =
-                serde_json::from_str(names).map_err(|_| ApiError::IllegalCharacters {
-                    parameter: "symbols",
-                    range,
-                })?;
-            names
-                .iter()
-                .map(|name| listed(&exchange, name))
-                .collect::<Result<_, _>>()?
-        }
-        (None, None) => exchange.symbols(),
-    };
+    let symbols = query::symbols(&exchange, &parameters)?;
     Ok(Json(json!({
         "timezone": "UTC",
         "serverTime": exchange.now_ms(),

@@ -13,6 +13,7 @@ use crate::{
 const DEFAULT_LIMIT: u64 = 500;
 const MAX_LIMIT: u64 = 1000;
 const SYMBOL_RANGE: &str = "^[A-Z0-9-_.]{1,20}$";
+const SYMBOLS_RANGE: &str = "^\\[(\"[A-Z0-9-_.]{1,20}\"(,\"[A-Z0-9-_.]{1,20}\"){0,}){0,1}\\]$";
 const NUMBER_RANGE: &str = "^[0-9]{1,20}$";
 
 /// What is asked of `trades` or `historicalTrades`.
@@ -24,6 +25,8 @@ pub struct TradeQuery {
     pub limit: u64,
     /// First id asked for.
     pub from_id: Option<u64>,
+    /// First time asked for, milliseconds since the Unix epoch.
+    pub start_time: Option<u64>,
     /// Unit of the times.
     pub unit: TimeUnit,
 }
@@ -54,8 +57,28 @@ impl TradeQuery {
             symbol: listed(exchange, name.ok_or(ApiError::Mandatory("symbol"))?)?,
             limit,
             from_id: number(parameters, "fromId")?,
+            start_time: number(parameters, "startTime")?,
             unit: time_unit(headers)?,
         })
+    }
+}
+
+/// The symbols named by `symbol` or `symbols` (a JSON array), or all.
+pub fn symbols(
+    exchange: &Exchange,
+    parameters: &HashMap<String, String>,
+) -> Result<Vec<Arc<Symbol>>, ApiError> {
+    match (parameters.get("symbol"), parameters.get("symbols")) {
+        (Some(name), _) => Ok(vec![listed(exchange, name)?]),
+        (None, Some(names)) => {
+            let names: Vec<String> =
+                serde_json::from_str(names).map_err(|_| ApiError::IllegalCharacters {
+                    parameter: "symbols",
+                    range: SYMBOLS_RANGE,
+                })?;
+            names.iter().map(|name| listed(exchange, name)).collect()
+        }
+        (None, None) => Ok(exchange.symbols()),
     }
 }
 

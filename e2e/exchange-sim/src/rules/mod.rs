@@ -2,4 +2,5 @@
 
 pub mod heartbeat;
 pub mod ip;
+pub mod refusals;
 pub mod window;

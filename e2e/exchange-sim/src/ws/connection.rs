@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{
     control::{self, Command, Refusal, Request},
-    outlet::{ConnectionId, Kill, Outlet},
+    outlet::{ConnectionId, Order, Outlet},
     writer::{Writer, envelope},
 };
 use crate::{
@@ -53,6 +53,8 @@ enum Ending {
     Closed,
     /// Without a word.
     Abrupt,
+    /// Not at all: for the client it stays open, and nothing comes any more.
+    Silent,
 }
 
 impl Ending {
@@ -88,7 +90,7 @@ pub async fn serve(socket: WebSocket, exchange: Arc<Exchange>, opening: Opening)
         control,
     };
     let ending = match session.open(opening.streams) {
-        Ok(()) => session.run(&mut incoming, inlet.kill, &mut writer).await,
+        Ok(()) => session.run(&mut incoming, inlet.orders, &mut writer).await,
         Err(ending) => ending,
     };
     session.exchange.close(id);
@@ -97,6 +99,13 @@ pub async fn serve(socket: WebSocket, exchange: Arc<Exchange>, opening: Opening)
             code,
             reason: reason.into(),
         })));
+    }
+    if matches!(ending, Ending::Silent) {
+        writer.abort();
+        let lifetime = session.exchange.limits.connection_lifetime;
+        // Nothing is read either, so that not even the client's closing is noticed.
+        let _ = timeout(lifetime, session.exchange.stop.cancelled()).await;
+        return;
     }
     if !matches!(ending, Ending::Abrupt) {
         // What the client still sends is read, since unread bytes would reset the socket and lose the closing
@@ -136,12 +145,12 @@ impl Session {
     async fn run(
         &mut self,
         incoming: &mut SplitStream<WebSocket>,
-        mut kill: mpsc::Receiver<Kill>,
+        mut orders: mpsc::Receiver<Order>,
         writer: &mut JoinHandle<Result<(), axum::Error>>,
     ) -> Ending {
         let opened = Instant::now();
         let limits = self.exchange.limits.clone();
-        let end = opened + limits.connection_lifetime;
+        let mut end = opened + limits.connection_lifetime;
         let notice = opened + limits.connection_lifetime.saturating_sub(limits.shutdown_notice);
         let mut noticed = false;
         let mut pings = interval_at(opened + limits.ping_interval, limits.ping_interval);
@@ -153,7 +162,17 @@ impl Session {
                     Some(Ok(message)) => self.receive(message),
                     _ => Some(Ending::Abrupt),
                 },
-                Some(kill) = kill.recv() => Some(self.killed(kill)),
+                Some(order) = orders.recv() => match order {
+                    Order::EndSlowReader => Some(self.too_slow()),
+                    Order::Cut => Some(Ending::Abrupt),
+                    Order::FallSilent => Some(Ending::Silent),
+                    Order::ShutDown(after) => {
+                        noticed = true;
+                        end = end.min(Instant::now() + after);
+                        self.announce_shutdown();
+                        None
+                    }
+                },
                 () = sleep_until(pong_due.unwrap_or(end)), if pong_due.is_some() => {
                     self.violation(Violation::PongTimeout, "no pong with the payload of the last ping");
                     Some(Ending::policy("Pong timeout"))
@@ -250,14 +269,12 @@ impl Session {
         refusal.closes.then_some(Ending::policy("Invalid request"))
     }
 
-    fn killed(&self, kill: Kill) -> Ending {
-        if kill == Kill::SlowReader {
-            let frames = self.exchange.limits.buffered_frames;
-            self.violation(
-                Violation::SlowReader,
-                &format!("more than {frames} frames are waiting"),
-            );
-        }
+    fn too_slow(&self) -> Ending {
+        let frames = self.exchange.limits.buffered_frames;
+        self.violation(
+            Violation::SlowReader,
+            &format!("more than {frames} frames are waiting"),
+        );
         Ending::Abrupt
     }
 

@@ -18,7 +18,9 @@ use axum::{
 };
 
 use self::connection::Opening;
-use crate::{exchange::Exchange, ledger::Violation, market::series::TimeUnit, rest::error::ApiError};
+use crate::{
+    config::Service, exchange::Exchange, market::series::TimeUnit, rest::error::ApiError, rules::ip::IpLimits,
+};
 
 /// The routes of both kinds of streams.
 pub fn routes() -> Router<Arc<Exchange>> {
@@ -61,9 +63,7 @@ fn accept(
     upgrade: Upgrade,
 ) -> Response {
     let ip = peer.ip();
-    if let Err(refusal) = exchange.admit(ip, Violation::ConnectionAttempts, |limits, now| {
-        limits.connect(now)
-    }) {
+    if let Err(refusal) = exchange.admit(ip, Service::Stream, IpLimits::connect) {
         return refusal.into_response();
     }
     let unit = match parameters.get("timeUnit").map(|unit| TimeUnit::parse(unit)) {

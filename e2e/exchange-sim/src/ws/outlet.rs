@@ -1,10 +1,13 @@
 //! The bounded buffer between the market and one connection.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
-use crate::market::symbol::Symbol;
+use crate::market::{numbering::Numbered, symbol::Symbol};
+
+/// Orders that may wait to be carried out.
+const ORDERS: usize = 4;
 
 /// Names a connection; never used twice.
 pub type ConnectionId = u64;
@@ -17,26 +20,37 @@ pub enum Frame {
         /// Whose trade.
         symbol: Arc<Symbol>,
         /// Which of its series.
-        index: u64,
+        trade: Numbered,
+    },
+    /// The first half of a trade's frame.
+    Truncated {
+        /// Whose trade.
+        symbol: Arc<Symbol>,
+        /// Which of its series.
+        trade: Numbered,
     },
     /// A frame sent as it is.
     Text(String),
 }
 
-/// Why the exchange itself ends a connection.
+/// What the exchange tells a connection to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kill {
-    /// The buffer is full.
-    SlowReader,
-    /// The admin API cuts all connections.
+pub enum Order {
+    /// To end, since its buffer is full.
+    EndSlowReader,
+    /// To end without a closing frame.
     Cut,
+    /// To stay open without reading or writing anything more.
+    FallSilent,
+    /// To announce its end, and to end after this time.
+    ShutDown(Duration),
 }
 
 /// The market's end of the buffer.
 #[derive(Debug, Clone)]
 pub struct Outlet {
     frames: mpsc::Sender<Frame>,
-    kill: mpsc::Sender<Kill>,
+    orders: mpsc::Sender<Order>,
 }
 
 /// The connection's end of the buffer.
@@ -44,20 +58,20 @@ pub struct Outlet {
 pub struct Inlet {
     /// Frames in the order in which they were issued.
     pub frames: mpsc::Receiver<Frame>,
-    /// At most one.
-    pub kill: mpsc::Receiver<Kill>,
+    /// What it is told to do.
+    pub orders: mpsc::Receiver<Order>,
 }
 
 impl Outlet {
     /// A buffer for `capacity` frames, at least 1.
     pub fn new(capacity: usize) -> (Self, Inlet) {
         let (frames, frames_in) = mpsc::channel(capacity.max(1));
-        let (kill, kill_in) = mpsc::channel(1);
+        let (orders, orders_in) = mpsc::channel(ORDERS);
         (
-            Self { frames, kill },
+            Self { frames, orders },
             Inlet {
                 frames: frames_in,
-                kill: kill_in,
+                orders: orders_in,
             },
         )
     }
@@ -65,7 +79,7 @@ impl Outlet {
     /// Adds a frame without waiting; a connection whose buffer is full is ended.
     pub fn offer(&self, frame: Frame) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.frames.try_send(frame) {
-            self.kill(Kill::SlowReader);
+            self.order(Order::EndSlowReader);
         }
     }
 
@@ -75,9 +89,9 @@ impl Outlet {
         let _ = self.frames.send(frame).await;
     }
 
-    /// Ends the connection.
-    pub fn kill(&self, kill: Kill) {
-        // An error means that it is ending already.
-        let _ = self.kill.try_send(kill);
+    /// Tells the connection to do something.
+    pub fn order(&self, order: Order) {
+        // An error means that it is ending already, or has more orders than it needs to end.
+        let _ = self.orders.try_send(order);
     }
 }

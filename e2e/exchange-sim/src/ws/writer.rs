@@ -10,7 +10,7 @@ use futures::{SinkExt, stream::SplitSink};
 use tokio::sync::mpsc;
 
 use super::outlet::{ConnectionId, Frame};
-use crate::market::series::TimeUnit;
+use crate::market::{numbering::Numbered, series::TimeUnit, symbol::Symbol};
 
 /// Frames written between two flushes.
 const BATCH: usize = 64;
@@ -63,8 +63,8 @@ impl Writer {
         }
         self.sink.flush().await?;
         for frame in batch.drain(..) {
-            if let Frame::Trade { symbol, index } = frame {
-                symbol.written(self.id, index);
+            if let Frame::Trade { symbol, trade } = frame {
+                symbol.written(self.id, trade.index);
             }
         }
         Ok(())
@@ -73,15 +73,19 @@ impl Writer {
     fn render(&self, frame: &Frame) -> Option<String> {
         match frame {
             Frame::Text(text) => Some(text.clone()),
-            Frame::Trade { symbol, index } => {
-                let event = symbol.series.trade(*index)?.event(self.unit);
-                Some(envelope(
-                    self.combined.load(Ordering::Relaxed),
-                    &symbol.stream(),
-                    event,
-                ))
+            Frame::Trade { symbol, trade } => self.trade(symbol, *trade),
+            Frame::Truncated { symbol, trade } => {
+                let mut text = self.trade(symbol, *trade)?;
+                text.truncate(text.len() / 2);
+                Some(text)
             }
         }
+    }
+
+    fn trade(&self, symbol: &Symbol, trade: Numbered) -> Option<String> {
+        let event = symbol.series.trade(trade)?.event(self.unit);
+        let combined = self.combined.load(Ordering::Relaxed);
+        Some(envelope(combined, &symbol.stream(), event))
     }
 }
 

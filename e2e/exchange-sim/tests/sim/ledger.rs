@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use exchange_sim::{ExchangeError, IdRange, Sim, Start, SymbolLedger, SymbolSpec};
+use exchange_sim::{ExchangeError, Fault, IdRange, Sim, Start, SymbolLedger, SymbolSpec};
 use serde_json::{Value, json};
 
 use crate::client::{Client, fast, ids, sim, spread, until};
@@ -74,7 +74,7 @@ async fn a_cut_ends_all_connections_and_the_clock_runs_on() {
     let sim = sim([SymbolSpec::new("BTCUSDT").speed(50.0)]).await;
     let mut client = Client::connect(&sim, "/ws/btcusdt@trade").await;
     client.text().await;
-    assert_eq!(sim.cut(), 1);
+    sim.inflict(Fault::Cut).unwrap();
     assert_eq!(client.rest().await.1, None, "there is no closing frame");
     until("the end", || page(&sim, "BTCUSDT").finished).await;
     let unheard = page(&sim, "BTCUSDT").unheard;
@@ -177,16 +177,13 @@ async fn the_admin_api_does_the_same_over_http() {
         ledger["symbols"]["ETHUSDT"],
         json!({"first_id": 5, "last_id": 2005, "issued": 2001, "finished": true, "unheard": [], "connections": 1})
     );
-    assert_eq!(
-        http.post(url("cut"))
-            .send()
-            .await
-            .unwrap()
-            .json::<Value>()
-            .await
-            .unwrap(),
-        json!({"connections": 1})
-    );
+    let fault = |fault: Value| http.post(url("faults")).json(&fault).send();
+    let drop = |symbol: &str| fault(json!({"fault": "drop", "symbol": symbol, "trades": 1}));
+    assert_eq!(drop("ETHUSDT").await.unwrap().status(), 204);
+    assert_eq!(drop("NONE").await.unwrap().status(), 404);
+    assert_eq!(fault(json!({"fault": "meteor"})).await.unwrap().status(), 422);
+    assert_eq!(fault(json!({"fault": "cut"})).await.unwrap().status(), 204);
+    until("the connection is gone", || sim.ledger().connections == 0).await;
     assert_eq!(
         http.post(url("symbols/NONE/start"))
             .send()

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod client;
+mod faults;
 mod ledger;
 mod limits;
 mod rest;

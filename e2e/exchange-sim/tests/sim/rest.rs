@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, fast, sim, strict, until};
 
-async fn get(sim: &Sim, path: &str) -> Response {
+pub async fn get(sim: &Sim, path: &str) -> Response {
     reqwest::get(format!("{}/api/v3/{path}", sim.rest_url()))
         .await
         .unwrap()
 }
 
-async fn body(sim: &Sim, path: &str) -> Value {
+pub async fn body(sim: &Sim, path: &str) -> Value {
     get(sim, path).await.json().await.unwrap()
 }
 
@@ -26,7 +26,7 @@ async fn finished() -> Sim {
     sim
 }
 
-fn row_ids(rows: &Value) -> Vec<u64> {
+pub fn row_ids(rows: &Value) -> Vec<u64> {
     rows.as_array()
         .unwrap()
         .iter()
@@ -130,6 +130,39 @@ async fn general_endpoints_answer() {
     );
     let info = get(&sim, "nothing").await;
     assert_eq!(info.status(), 404);
+}
+
+#[tokio::test]
+async fn the_newest_id_and_the_first_trade_of_a_time_can_be_asked_for() {
+    let sim = finished().await;
+    let all = body(&sim, "ticker/24hr?type=MINI").await;
+    let ids = |row: &Value| {
+        (
+            row["symbol"].clone(),
+            row["firstId"].clone(),
+            row["lastId"].clone(),
+        )
+    };
+    assert_eq!(
+        [ids(&all[0]), ids(&all[1])],
+        [
+            (json!("BTCUSDT"), json!(553_287_559), json!(553_289_559)),
+            (json!("ETHUSDT"), json!(-1), json!(-1))
+        ]
+    );
+    assert_eq!(body(&sim, "ticker/24hr?symbol=BTCUSDT").await["count"], 2001);
+    assert_eq!(get(&sim, "ticker/24hr?symbols=[\"NONE\"]").await.status(), 400);
+
+    // The first trade was at …278, the second at …310.
+    let since = |time: u64| format!("aggTrades?symbol=BTCUSDT&limit=1&startTime={time}");
+    let expected = json!([{
+        "a": 553_287_559, "p": "39432.48000000", "q": "0.00026300", "f": 553_287_559, "l": 553_287_559,
+        "T": 1_610_064_000_278_u64, "m": true, "M": true,
+    }]);
+    assert_eq!(body(&sim, &since(1_610_064_000_278)).await, expected);
+    let next = body(&sim, &since(1_610_064_000_279)).await;
+    assert_eq!(next[0]["f"], 553_287_560);
+    assert_eq!(body(&sim, &since(1_700_000_000_000)).await, json!([]));
 }
 
 #[tokio::test]
