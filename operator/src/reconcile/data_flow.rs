@@ -60,7 +60,7 @@ pub fn merge(previous: Option<&DataFlow>, answers: &Answers, frame: Frame) -> Op
             lane.lag().max(before.saturating_add(frame.seconds))
         }
     };
-    // Each lane reads every record, so a broken one is sent twice.
+    // Only the archive lane buries what cannot be read; the figure of the other is 0.
     let dead_letters = archive
         .sum(|p| p.dead_letters)
         .saturating_add(hot.sum(|p| p.dead_letters));
