@@ -19,6 +19,18 @@ pub const CASSANDRA_INTERNODE_PORT: u16 = 7000;
 pub const NAME_NODE_RPC_PORT: u16 = 8020;
 /// The NameNode's web port: UI, `/jmx`, `/prom`.
 pub const NAME_NODE_HTTP_PORT: u16 = 9870;
+/// The port of the failover controller (ZKFC) beside a NameNode.
+pub const ZKFC_PORT: u16 = 8019;
+/// The JournalNode's RPC port.
+pub const JOURNAL_NODE_RPC_PORT: u16 = 8485;
+/// The JournalNode's web port: `/jmx`, `/prom`, and edits for NameNodes and other JournalNodes.
+pub const JOURNAL_NODE_HTTP_PORT: u16 = 8480;
+/// ZooKeeper's port for clients and four-letter words.
+pub const ZOOKEEPER_PORT: u16 = 2181;
+/// ZooKeeper's port from followers to the leader.
+pub const ZOOKEEPER_PEER_PORT: u16 = 2888;
+/// ZooKeeper's port for elections.
+pub const ZOOKEEPER_ELECTION_PORT: u16 = 3888;
 /// The DataNode's data transfer port.
 pub const DATA_NODE_PORT: u16 = 9866;
 /// The DataNode's IPC port.
@@ -59,6 +71,8 @@ pub enum Role {
     KafkaBroker,
     KafkaController,
     Cassandra,
+    ZooKeeper,
+    JournalNode,
     NameNode,
     DataNode,
     Ingest,
@@ -67,10 +81,12 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::KafkaBroker,
         Self::KafkaController,
         Self::Cassandra,
+        Self::ZooKeeper,
+        Self::JournalNode,
         Self::NameNode,
         Self::DataNode,
         Self::Ingest,
@@ -83,6 +99,8 @@ impl Role {
             Self::KafkaBroker => "kafka",
             Self::KafkaController => "kafka-controller",
             Self::Cassandra => "cassandra",
+            Self::ZooKeeper => "zookeeper",
+            Self::JournalNode => "journalnode",
             Self::NameNode => "namenode",
             Self::DataNode => "datanode",
             Self::Ingest => "ingest",
@@ -148,10 +166,30 @@ impl Names {
     pub fn name_nodes(&self, count: i32) -> Vec<(String, String)> {
         (0..count)
             .map(|ordinal| {
-                let pod = format!("{}-{ordinal}", self.of(Role::NameNode));
+                let pod = self.pod(Role::NameNode, ordinal);
                 let address = format!("{}:{NAME_NODE_RPC_PORT}", self.pod_host(Role::NameNode, &pod));
                 (format!("nn{ordinal}"), address)
             })
+            .collect()
+    }
+
+    /// Name of a pod of a role without racks.
+    pub fn pod(&self, role: Role, ordinal: i32) -> String {
+        format!("{}-{ordinal}", self.of(role))
+    }
+
+    /// Host names of the first `count` pods of a role without racks, in order.
+    pub fn pod_hosts(&self, role: Role, count: i32) -> Vec<String> {
+        (0..count)
+            .map(|ordinal| self.pod_host(role, &self.pod(role, ordinal)))
+            .collect()
+    }
+
+    /// Host names of the JournalNodes, in order. Each is a Service with an address of its own, named as its pod: a NameNode
+    /// does not start while one of these names is unknown, and the name of a pod is unknown while there is no such pod.
+    pub fn journal_nodes(&self, count: i32) -> Vec<String> {
+        (0..count)
+            .map(|ordinal| self.service_host(&self.pod(Role::JournalNode, ordinal)))
             .collect()
     }
 
@@ -198,6 +236,14 @@ mod tests {
                 "nn0".to_owned(),
                 "market-namenode-0.market-namenode.prod.svc.cluster.local:8020".to_owned()
             )]
+        );
+        assert_eq!(
+            names.pod_hosts(Role::ZooKeeper, 1),
+            ["market-zookeeper-0.market-zookeeper.prod.svc.cluster.local"]
+        );
+        assert_eq!(
+            names.journal_nodes(2)[1],
+            "market-journalnode-1.prod.svc.cluster.local"
         );
         assert_eq!(
             names.pod_host(Role::KafkaBroker, "market-kafka-r0-0"),

@@ -66,7 +66,7 @@ pub struct ComponentStatus {
     /// The version that runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// What is awaited, or empty.
+    /// What is awaited, or empty; for `hdfs` otherwise which NameNode is active.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
 }
@@ -74,6 +74,10 @@ pub struct ComponentStatus {
 /// Facts fixed at the first start. Never changed afterwards: a missing disk later means a lost member, never a new cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "records that do not depend on each other"
+)]
 pub struct Identity {
     /// Zones of each component in rack order. Zones are appended, never reordered, since names and ids derive from the index.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -88,8 +92,12 @@ pub struct Identity {
     pub kafka_formed: bool,
     /// The Cassandra ring has formed once: nodes with an empty disk bootstrap, they never skip it.
     pub cassandra_formed: bool,
-    /// The NameNode has been formatted once: it is never formatted again.
+    /// A NameNode has been formatted once: none is ever formatted again.
     pub hdfs_formatted: bool,
+    /// The JournalNodes have got the NameNode's edits once: they are never formatted again.
+    pub hdfs_edits_shared: bool,
+    /// ZooKeeper holds the failover controllers' node: it is never created again.
+    pub hdfs_failover_formatted: bool,
 }
 
 /// The count of trades. Trade ids of a symbol have no holes, so completeness can be counted.
@@ -109,9 +117,9 @@ pub struct DataFlow {
     pub missing_ids: i64,
     /// Copies that the archive lane dropped.
     pub duplicate_ids: i64,
-    /// Seconds by which the archive lane trails the topic's end.
+    /// Seconds by which the archive lane trails the topic's end. Grows with time while no processor speaks for a partition.
     pub archive_lag_seconds: i64,
-    /// Seconds by which the hot lane trails the topic's end.
+    /// Seconds by which the hot lane trails the topic's end. Grows with time while no processor speaks for a partition.
     pub hot_lag_seconds: i64,
     /// Records sent to the dead-letter topic.
     pub dead_letters: i64,
@@ -135,7 +143,7 @@ pub mod condition {
     pub const CASSANDRA_READY: &str = "CassandraReady";
     /// Keyspace and tables are as asked for.
     pub const SCHEMA_READY: &str = "SchemaReady";
-    /// NameNode and DataNodes are up.
+    /// NameNodes, one of them active, DataNodes and what they need are up.
     pub const HDFS_READY: &str = "HdfsReady";
     /// The archive's folders exist.
     pub const ARCHIVE_READY: &str = "ArchiveReady";

@@ -224,7 +224,8 @@ pub struct LaneStatus {
     /// The reason why the lane waits, for instance `CassandraUnavailable`; absent while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<String>,
-    /// By partition number. Every figure survives a restart unless it says otherwise.
+    /// By partition number, once the sink has told how far it is. Every figure survives a restart unless it says
+    /// otherwise.
     pub partitions: BTreeMap<i32, PartitionStatus>,
 }
 

@@ -128,9 +128,22 @@ def files(config, symbol):
         yield trade(*row)
 
 
+def active_name_node(hdfs):
+    """The host of the NameNode that serves; the other one refuses every question but this."""
+    refusals = []
+    for address in hdfs["nameNodes"].values():
+        host = address.rsplit(":", 1)[0]
+        try:
+            with urllib.request.urlopen(f"http://{host}:9870/isActive", timeout=10):
+                return host
+        except OSError as error:
+            refusals.append(f"{host}: {error}")
+    raise ConnectionError(f"no NameNode is active: {refusals}")
+
+
 def download(hdfs, target):
     """Copies the archive's partition folders over WebHDFS."""
-    host = next(iter(hdfs["nameNodes"].values())).rsplit(":", 1)[0]
+    host = active_name_node(hdfs)
 
     def open_path(path, operation):
         query = urllib.parse.urlencode({"op": operation, "user.name": hdfs["user"]})

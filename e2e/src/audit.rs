@@ -72,6 +72,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_example_runs_the_auditor_of_this_version() {
+        let example = include_str!("../../examples/auditor.yaml");
+        assert!(example.contains(&format!("image: {}\n", job::image("workers"))));
+    }
+
+    #[test]
     fn the_report_is_found_between_lines_of_log() {
         let report = AuditReport {
             complete: true,

@@ -1,14 +1,25 @@
-//! Killing pods, and waiting until what is left has healed.
+//! Killing, wiping and stopping pods, and waiting until what is left has healed.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, ResourceExt, api::DeleteParams};
+use crds::names::Role;
+use futures::future::try_join_all;
+use jiff::Timestamp;
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::{PersistentVolumeClaim, Pod},
+};
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams},
+};
+use serde_json::json;
 use tokio::process::Command;
 
 use crate::{
     cluster::Cluster,
+    pipeline::Pipeline,
     progress::{Look, note, until},
 };
 
@@ -17,6 +28,8 @@ use crate::{
 pub struct Victim {
     /// Its name; a StatefulSet gives it to the successor too.
     pub name: String,
+    /// When it was.
+    pub at: Timestamp,
     uid: Option<String>,
     /// Number of pods that carried the labels before.
     crowd: usize,
@@ -33,6 +46,7 @@ pub async fn kill(cluster: &Cluster, namespace: &str, labels: &str, name: Option
         .with_context(|| format!("no pod with {labels} to kill"))?;
     let victim = Victim {
         name: pod.name_any(),
+        at: Timestamp::now(),
         uid: pod.uid(),
         crowd: pods.len(),
     };
@@ -42,6 +56,65 @@ pub async fn kill(cluster: &Cluster, namespace: &str, labels: &str, name: Option
         .await?;
     note(format_args!("killed {}", victim.name));
     Ok(victim)
+}
+
+/// Kills several pods of a role of a pipeline at once.
+pub async fn kill_together(pipeline: &Pipeline, role: Role, names: &[String]) -> Result<Vec<Victim>> {
+    let labels = pipeline.role_labels(role);
+    let kills = names
+        .iter()
+        .map(|name| kill(&pipeline.cluster, &pipeline.namespace, &labels, Some(name)));
+    try_join_all(kills).await
+}
+
+/// Kills a pod of a role of a pipeline and deletes its claim with all that is on the volume, so that its successor begins with
+/// an empty disk.
+pub async fn wipe(pipeline: &Pipeline, role: Role, name: &str) -> Result<Victim> {
+    let (cluster, namespace) = (&pipeline.cluster, &pipeline.namespace);
+    let claims: Api<PersistentVolumeClaim> = cluster.api(namespace);
+    let claim = format!("data-{name}");
+    let old = claims.get(&claim).await?.uid();
+    // It stays until its pod is gone, and no new pod is made before it is gone too.
+    claims.delete(&claim, &DeleteParams::default()).await?;
+    let victim = kill(cluster, namespace, &pipeline.role_labels(role), Some(name)).await?;
+    until(&format!("a new {claim}"), Duration::from_mins(3), async || {
+        let now = claims.get_opt(&claim).await?;
+        let new = now.is_some_and(|now| now.uid() != old);
+        Ok(Look::when(new, (), "not yet"))
+    })
+    .await?;
+    note(format_args!("wiped {claim}"));
+    Ok(victim)
+}
+
+/// Takes all pods of these roles away at once, and returns when they are gone. The operator is paused, as it would bring them
+/// back at once; [`resume`] lets it.
+pub async fn stop(pipeline: &Pipeline, roles: &[Role]) -> Result<()> {
+    pipeline.change(json!({"paused": true})).await?;
+    let sets: Api<StatefulSet> = pipeline.cluster.api(&pipeline.namespace);
+    for role in roles {
+        let labels = pipeline.role_labels(*role);
+        let of_role: Vec<StatefulSet> = pipeline.cluster.list(&pipeline.namespace, &labels).await?;
+        ensure!(!of_role.is_empty(), "no StatefulSet has the labels {labels}");
+        for set in of_role {
+            let patch = Patch::Merge(json!({"spec": {"replicas": 0}}));
+            sets.patch_scale(&set.name_any(), &PatchParams::default(), &patch)
+                .await?;
+        }
+    }
+    until(&format!("{roles:?} down"), Duration::from_mins(3), async || {
+        let mut left = 0;
+        for role in roles {
+            left += pipeline.pods(*role).await?.len();
+        }
+        Ok(Look::when(left == 0, (), format!("{left} pods left")))
+    })
+    .await
+}
+
+/// Lets the operator bring back what was stopped.
+pub async fn resume(pipeline: &Pipeline) -> Result<()> {
+    pipeline.change(json!({"paused": false})).await
 }
 
 /// Sends SIGKILL to the first process of every container, on the node, which kind runs as a Docker container of the same name.

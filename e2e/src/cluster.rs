@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use http::Request;
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -17,6 +17,7 @@ use kube::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
+use tokio::process::Command;
 
 use crate::progress::{Look, until};
 
@@ -161,6 +162,36 @@ impl Cluster {
         let path = request.uri().to_string();
         let answer = self.client.request_text(request).await;
         answer.with_context(|| format!("request to {path}"))
+    }
+
+    /// Runs a command in a container and returns what it prints.
+    pub async fn exec(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        command: &[&str],
+    ) -> Result<String> {
+        let target = [
+            "exec",
+            "--namespace",
+            namespace,
+            pod,
+            "--container",
+            container,
+            "--",
+        ];
+        let answer = Command::new("kubectl")
+            .args(target)
+            .args(command)
+            .output()
+            .await?;
+        ensure!(
+            answer.status.success(),
+            "{command:?} in {pod}: {}",
+            String::from_utf8_lossy(&answer.stderr)
+        );
+        Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
     }
 
     /// `GET` of a pod's HTTP port.

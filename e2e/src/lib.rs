@@ -1,10 +1,12 @@
 //! What the demo and the end-to-end tests share: a client of the test cluster, the pipeline under test, the simulated
 //! exchange beside it, and the proof that every trade arrived exactly once. Needs a running cluster; see `run.sh`.
 
+pub mod archive_watch;
 pub mod audit;
 pub mod chaos;
 pub mod cluster;
 pub mod diagnostics;
+pub mod hdfs;
 pub mod job;
 pub mod operator;
 pub mod pipeline;

@@ -60,7 +60,8 @@ fn write_count(line: &str) -> Option<(String, u64)> {
     (!labels.contains("\"Lease\"")).then_some((labels.to_owned(), count.parse().ok()?))
 }
 
-/// Lines of level ERROR that any operator pod logged since then, previous containers included.
+/// Lines of level ERROR that any operator pod logged since then, previous containers included. A reconciliation that
+/// failed for a reason that passes by itself (a conflict, a timeout) is logged below that level.
 pub async fn errors_since(cluster: &Cluster, since: Timestamp) -> Result<Vec<String>> {
     let pods: Api<Pod> = cluster.api(NAMESPACE);
     let mut errors = Vec::new();

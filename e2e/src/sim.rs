@@ -99,6 +99,16 @@ impl Sim {
         Ok(())
     }
 
+    /// Ends every series that a test has ordered and not ended.
+    pub async fn stop_ordered(&self) -> Result<()> {
+        for (name, page) in self.ledger().await?.symbols {
+            if !page.finished && !LISTED.contains(&name.as_str()) {
+                self.stop(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Sends a text frame, as it is, to everybody who listens to the symbol.
     pub async fn inject(&self, symbol: &str, frame: &str) -> Result<()> {
         let path = self.path(&format!("inject?symbol={symbol}"));

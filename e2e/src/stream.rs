@@ -11,7 +11,7 @@ use crate::{
     audit,
     pipeline::Pipeline,
     progress::note,
-    proof,
+    proof::{self, Copies},
     sim::{NewSymbol, Sim},
 };
 
@@ -69,19 +69,19 @@ impl Stream {
     /// Ends the streams and proves that every trade issued is in Kafka, in Cassandra and in the archive exactly once.
     pub async fn end_complete(self) -> Result<()> {
         let ledger = self.end().await?;
-        self.prove(&ledger).await
+        self.prove(&ledger, Copies::None).await
     }
 
-    /// The same, of streams that nobody heard for a while.
+    /// The same, of streams that nobody heard for a while and two workers for a moment.
     pub async fn end_repaired(self) -> Result<()> {
         let ledger = self.end().await?;
         let unheard = proof::unheard(&ledger, &self.symbols)?;
         note(format_args!("{unheard} trades were sent to nobody"));
-        self.prove(&ledger).await
+        self.prove(&ledger, Copies::InKafka).await
     }
 
-    async fn prove(&self, ledger: &Ledger) -> Result<()> {
-        let judge = |report: &AuditReport| proof::complete(report, ledger, &self.symbols);
+    async fn prove(&self, ledger: &Ledger, copies: Copies) -> Result<()> {
+        let judge = |report: &AuditReport| proof::complete(report, ledger, &self.symbols, copies);
         let trades = audit::prove(&self.pipeline, &self.symbols, judge).await?;
         let symbols = self.symbols.join(", ");
         note(format_args!(

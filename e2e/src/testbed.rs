@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use crds::CryptoPipeline;
 
 use crate::{cluster::Cluster, pipeline::Pipeline, progress::note, readiness::TimeToReady, sim::Sim};
 
@@ -27,16 +28,21 @@ impl Testbed {
     pub async fn ready(cluster: &Cluster) -> Result<Self> {
         let testbed = match Self::running(cluster).await? {
             Some(testbed) => testbed,
-            None => Self::create(cluster).await?,
+            None => Self::create(cluster, MANIFEST).await?,
         };
         testbed.pipeline.wait_ready(READY_LIMIT).await?;
         Ok(testbed)
     }
 
+    /// A new testbed in place of the one that runs, with a single NameNode.
+    pub async fn with_one_name_node(cluster: &Cluster) -> Result<Self> {
+        let mut object: CryptoPipeline = serde_yaml::from_str(MANIFEST)?;
+        object.spec.hdfs.name_nodes = 1;
+        Self::create(cluster, &serde_yaml::to_string(&object)?).await
+    }
+
     async fn running(cluster: &Cluster) -> Result<Option<Self>> {
-        let name = serde_yaml::from_str::<crds::CryptoPipeline>(MANIFEST)?
-            .metadata
-            .name;
+        let name = serde_yaml::from_str::<CryptoPipeline>(MANIFEST)?.metadata.name;
         let pipeline = Pipeline {
             cluster: cluster.clone(),
             namespace: NAMESPACE.to_owned(),
@@ -50,10 +56,10 @@ impl Testbed {
         }))
     }
 
-    async fn create(cluster: &Cluster) -> Result<Self> {
+    async fn create(cluster: &Cluster, manifest: &str) -> Result<Self> {
         cluster.fresh_namespace(NAMESPACE).await?;
         let sim = Sim::start(cluster, NAMESPACE).await?;
-        let pipeline = Pipeline::apply(cluster, NAMESPACE, MANIFEST).await?;
+        let pipeline = Pipeline::apply(cluster, NAMESPACE, manifest).await?;
         let ready = pipeline.wait_ready(READY_LIMIT).await?;
         if let Some(time) = TimeToReady::of(&ready) {
             time.to_string().lines().for_each(note);

@@ -1,6 +1,8 @@
-//! What the workers themselves say of their progress, read from their `/status`.
+//! What the workers themselves say of their progress, read from their `/status` and `/metrics`.
 
-use anyhow::Result;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
 use crds::{
     names::{Role, WORKER_HTTP_PORT},
     wire::{IngestStatus, LaneStatus, ProcessorStatus},
@@ -9,6 +11,9 @@ use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 
 use crate::{chaos::is_ready, pipeline::Pipeline};
+
+/// When the archive lane last made something durable, seconds since 1970; 0 before the first time.
+const LAST_ARCHIVE_WRITE: &str = "cryptopipeline_processor_archive_last_write_timestamp_seconds";
 
 /// The two lanes, summed over all processors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +52,25 @@ pub async fn progress(pipeline: &Pipeline) -> Result<Progress> {
     Ok(sum)
 }
 
+/// When a processor last put a file into the archive, since 1970; absent where none has yet.
+pub async fn last_archive_write(pipeline: &Pipeline) -> Result<Option<Duration>> {
+    let mut last = None;
+    for page in pages(pipeline, Role::Processor, "/metrics").await? {
+        let seconds = gauge(&page, LAST_ARCHIVE_WRITE)?;
+        last = last.max((seconds > 0.0).then(|| Duration::from_secs_f64(seconds)));
+    }
+    Ok(last)
+}
+
+/// The value of a metric without labels.
+fn gauge(page: &str, name: &str) -> Result<f64> {
+    let value = page
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let value = value.with_context(|| format!("no metric {name}"))?;
+    Ok(value.trim().parse()?)
+}
+
 fn trades(lane: Option<&LaneStatus>) -> u64 {
     lane.into_iter()
         .flat_map(|lane| lane.partitions.values())
@@ -55,13 +79,37 @@ fn trades(lane: Option<&LaneStatus>) -> u64 {
 }
 
 async fn statuses<T: DeserializeOwned>(pipeline: &Pipeline, role: Role) -> Result<Vec<T>> {
-    let mut statuses = Vec::new();
+    let pages = pages(pipeline, role, "/status").await?;
+    let statuses = pages.iter().map(|page| serde_json::from_str(page));
+    Ok(statuses.collect::<Result<_, _>>()?)
+}
+
+/// What every ready worker of a role answers.
+async fn pages(pipeline: &Pipeline, role: Role, path: &str) -> Result<Vec<String>> {
+    let mut pages = Vec::new();
     for pod in pipeline.pods(role).await?.iter().filter(|pod| is_ready(pod)) {
-        let text = pipeline
+        let page = pipeline
             .cluster
-            .get_from_pod(&pipeline.namespace, &pod.name_any(), WORKER_HTTP_PORT, "/status")
+            .get_from_pod(&pipeline.namespace, &pod.name_any(), WORKER_HTTP_PORT, path)
             .await?;
-        statuses.push(serde_json::from_str(&text)?);
+        pages.push(page);
     }
-    Ok(statuses)
+    Ok(pages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_found_by_its_whole_name() {
+        let page = format!(
+            "# TYPE {LAST_ARCHIVE_WRITE} gauge\n{LAST_ARCHIVE_WRITE}_x 1\n{LAST_ARCHIVE_WRITE} 1700000000.5\n"
+        );
+        assert_eq!(
+            gauge(&page, LAST_ARCHIVE_WRITE).unwrap().to_string(),
+            "1700000000.5"
+        );
+        gauge("", LAST_ARCHIVE_WRITE).unwrap_err();
+    }
 }

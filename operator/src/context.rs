@@ -9,6 +9,7 @@ use crate::{
     bootstrap::{ArchiveAdmin, Memories, SchemaAdmin, TopicAdmin},
     events::Events,
     metrics::Metrics,
+    name_node::NameNodeSource,
     worker_status::WorkerStatusSource,
 };
 
@@ -26,6 +27,8 @@ pub struct Context {
     pub schema: Arc<dyn SchemaAdmin>,
     /// HDFS' folders.
     pub archive: Arc<dyn ArchiveAdmin>,
+    /// The NameNodes.
+    pub name_nodes: Arc<dyn NameNodeSource>,
     /// The workers.
     pub workers: Arc<dyn WorkerStatusSource>,
     /// What is remembered of each pipeline.

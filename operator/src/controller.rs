@@ -9,7 +9,7 @@ use crds::{
     CryptoPipeline,
     names::{LABEL_MANAGED_BY, MANAGER},
 };
-use futures::StreamExt;
+use futures::{StreamExt, future};
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
     batch::v1::Job,
@@ -23,7 +23,7 @@ use kube::{
         predicates, reflector, watcher,
     },
 };
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::{
     context::Context,
@@ -77,16 +77,31 @@ pub async fn run(
         .owns(api::<StatefulSet>(&client, watch_namespace), ours.clone())
         .owns(api::<Deployment>(&client, watch_namespace), ours.clone())
         .owns(api::<Job>(&client, watch_namespace), ours)
+        .graceful_shutdown_on(stop);
+    futures::join!(announce, drive(controller, context));
+}
+
+/// Reconciles what the controller is triggered for, until it ends.
+async fn drive(controller: Controller<Guarded>, context: Arc<Context>) {
+    controller
         .with_config(Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE))
-        .graceful_shutdown_on(stop)
-        .run(reconcile, pause, context)
-        .for_each(|result| async move {
-            // A failed reconciliation has been logged already, and an object that is gone is no failure.
-            if let Err(controller::Error::QueueError(error)) = result {
-                warn!(%error, "a watch is interrupted and starts again");
+        .run(reconcile, pause, context.clone())
+        .for_each(|result| {
+            match result {
+                // No reconciliation is run for an object that is gone: this is the last that is heard of it.
+                Err(controller::Error::ObjectNotFound(gone)) => {
+                    let namespace = gone.namespace.as_deref().unwrap_or_default();
+                    context.metrics.forget(namespace, &gone.name);
+                }
+                Err(controller::Error::QueueError(error)) => {
+                    warn!(%error, "a watch is interrupted and starts again");
+                }
+                // A failed reconciliation has been logged already.
+                _ => {}
             }
-        });
-    futures::join!(announce, controller);
+            future::ready(())
+        })
+        .await;
 }
 
 fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
@@ -111,13 +126,18 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
     match &result {
         Ok(_) => context.memories.with(&uid(&object), |memory| memory.failures = 0),
         Err(error) => {
-            warn!(namespace, name, reason = error.reason(), %error, "reconciliation failed");
-            context.metrics.failed(error.reason());
+            let reason = error.reason();
+            if error.is_transient() {
+                warn!(namespace, name, reason, %error, "reconciliation failed and is tried again");
+            } else {
+                error!(namespace, name, reason, %error, "reconciliation failed");
+            }
+            context.metrics.failed(reason);
             if let Error::Unreadable(_) = error {
                 let notice = Notice {
                     warning: true,
                     action: "Reconcile".to_owned(),
-                    reason: error.reason().to_owned(),
+                    reason: reason.to_owned(),
                     note: error.to_string(),
                 };
                 context.events.publish(&object.object_ref(&()), notice).await;
@@ -151,7 +171,48 @@ fn uid(object: &Guarded) -> String {
 
 #[cfg(test)]
 mod tests {
+    use futures::channel::mpsc;
+    use kube::runtime::watcher::Event;
+
     use super::*;
+    use crate::testing::Cluster;
+
+    async fn until(what: &str, holds: impl Fn() -> bool) {
+        let started = Instant::now();
+        while !holds() {
+            assert!(
+                started.elapsed() < Duration::from_mins(1),
+                "never happened: {what}"
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn the_gauges_of_a_pipeline_that_is_gone_go_with_it() {
+        let cluster = Cluster::new();
+        cluster.apply(|_| {});
+        let path = Cluster::pipeline_path();
+        let pipeline: Guarded = serde_json::from_value(cluster.api.get(&path).unwrap()).unwrap();
+        let (reader, mut store) = reflector::store();
+        for event in [Event::Init, Event::InitApply(pipeline.clone()), Event::InitDone] {
+            store.apply_watcher_event(&event);
+        }
+        let (triggers, stream) = mpsc::unbounded();
+        let metrics = cluster.operator.metrics.clone();
+        let shown = || metrics.render().contains("pipeline_ready{");
+        let controller = Controller::for_stream(stream, reader);
+        let driven = tokio::spawn(drive(controller, Arc::new(cluster.operator)));
+
+        triggers.unbounded_send(Ok(pipeline.clone())).unwrap();
+        until("the pipeline's gauges are shown", shown).await;
+        cluster.api.remove(&path);
+        store.apply_watcher_event(&Event::Delete(pipeline.clone()));
+        // As by a StatefulSet that is deleted after its owner.
+        triggers.unbounded_send(Ok(pipeline)).unwrap();
+        until("they are gone", || !shown()).await;
+        driven.abort();
+    }
 
     #[test]
     fn pauses_double_up_to_a_minute() {

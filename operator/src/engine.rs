@@ -2,12 +2,7 @@
 
 use std::fmt;
 
-use crds::{
-    CryptoPipelineSpec,
-    names::Role,
-    spec::Placement,
-    status::{Identity, condition},
-};
+use crds::{CryptoPipelineSpec, names::Role, spec::Placement, status::condition};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 /// A store that keeps data on volumes.
@@ -17,7 +12,7 @@ pub enum Engine {
     Kafka,
     /// Cassandra nodes.
     Cassandra,
-    /// NameNode and DataNodes.
+    /// NameNodes, DataNodes, and what two NameNodes need: JournalNodes and ZooKeeper.
     Hdfs,
 }
 
@@ -39,7 +34,7 @@ impl Engine {
         match self {
             Self::Kafka => &[Role::KafkaController, Role::KafkaBroker],
             Self::Cassandra => &[Role::Cassandra],
-            Self::Hdfs => &[Role::NameNode, Role::DataNode],
+            Self::Hdfs => &[Role::ZooKeeper, Role::JournalNode, Role::NameNode, Role::DataNode],
         }
     }
 
@@ -65,24 +60,6 @@ impl Engine {
             Self::Kafka => condition::KAFKA_READY,
             Self::Cassandra => condition::CASSANDRA_READY,
             Self::Hdfs => condition::HDFS_READY,
-        }
-    }
-
-    /// Whether it has formed once.
-    pub const fn formed(self, identity: &Identity) -> bool {
-        match self {
-            Self::Kafka => identity.kafka_formed,
-            Self::Cassandra => identity.cassandra_formed,
-            Self::Hdfs => identity.hdfs_formatted,
-        }
-    }
-
-    /// Records that it has formed.
-    pub const fn set_formed(self, identity: &mut Identity) {
-        match self {
-            Self::Kafka => identity.kafka_formed = true,
-            Self::Cassandra => identity.cassandra_formed = true,
-            Self::Hdfs => identity.hdfs_formatted = true,
         }
     }
 
@@ -136,14 +113,14 @@ pub fn named_placement(spec: &CryptoPipelineSpec, name: Option<&str>) -> Placeme
         .unwrap_or_default()
 }
 
-/// The size that the spec asks for each volume of a role. None for controllers, whose small volumes never grow, and
-/// for workers, which have none.
+/// The size that the spec asks for each volume of a role. None for controllers, ZooKeeper and JournalNodes, whose small
+/// volumes never grow, and for workers, which have none.
 pub fn volume_size(role: Role, spec: &CryptoPipelineSpec) -> Option<&Quantity> {
     match role {
         Role::KafkaBroker => Some(&spec.kafka.storage.size),
         Role::Cassandra => Some(&spec.cassandra.storage.size),
         Role::NameNode => Some(&spec.hdfs.name_node_storage.size),
         Role::DataNode => Some(&spec.hdfs.storage.size),
-        Role::KafkaController | Role::Ingest | Role::Processor => None,
+        Role::KafkaController | Role::ZooKeeper | Role::JournalNode | Role::Ingest | Role::Processor => None,
     }
 }

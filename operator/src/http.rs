@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz` and `/metrics`.
+//! `/livez`, `/readyz` and `/metrics`; and how a host is written in a URL.
 
 use std::{
     net::SocketAddr,
@@ -45,6 +45,15 @@ fn router(readiness: Readiness, metrics: Arc<Metrics>) -> Router {
         .route("/readyz", get(readyz))
         .with_state(readiness)
         .merge(Router::new().route("/metrics", get(render)).with_state(metrics))
+}
+
+/// A host or address as it stands in a URL: an IPv6 address in brackets.
+pub fn url_host(host: &str) -> String {
+    if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    }
 }
 
 async fn readyz(State(readiness): State<Readiness>) -> impl IntoResponse {

@@ -61,6 +61,8 @@ pub struct Elector {
     metrics: Arc<Metrics>,
     /// The record as last seen, and since when it has been so.
     seen: Option<(Option<LeaseSpec>, Instant)>,
+    /// When the last successful request for the lease was sent. Others count from a later moment: when they see its result.
+    asked: Instant,
 }
 
 impl Elector {
@@ -72,32 +74,41 @@ impl Elector {
             me: me.to_owned(),
             metrics,
             seen: None,
+            asked: Instant::now(),
         }
     }
 
     /// Waits until this process holds the lease. `standby` runs each time the API server has answered.
     pub async fn acquire(&mut self, standby: impl Fn()) {
         loop {
-            match self.attempt(false).await {
-                Ok(Decision::Acquire | Decision::Renew) => {
+            let asked = Instant::now();
+            match tokio::time::timeout(RETRY, self.attempt(false)).await {
+                Ok(Ok(Decision::Acquire | Decision::Renew)) => {
                     info!(lease = self.name, "leading");
                     self.metrics.leading(true);
+                    self.asked = asked;
                     return;
                 }
-                Ok(Decision::Wait | Decision::Lost) => standby(),
-                Err(error) => warn!(lease = self.name, %error, "cannot take the lease, trying again"),
+                Ok(Ok(Decision::Wait | Decision::Lost)) => standby(),
+                Ok(Err(error)) => warn!(lease = self.name, %error, "cannot take the lease, trying again"),
+                Err(_) => warn!(lease = self.name, "the API server did not answer in time"),
             }
             tokio::time::sleep(RETRY).await;
         }
     }
 
-    /// Renews the lease for as long as that succeeds; returns when it is lost.
+    /// Renews the lease for as long as that succeeds; returns when it is lost, at the latest `RENEW_DEADLINE + RETRY` after
+    /// the last successful request was sent.
     pub async fn hold(&mut self) {
-        let mut renewed = Instant::now();
-        while renewed.elapsed() < RENEW_DEADLINE {
+        loop {
             tokio::time::sleep(RETRY).await;
-            match tokio::time::timeout(RETRY, self.attempt(true)).await {
-                Ok(Ok(Decision::Renew | Decision::Acquire)) => renewed = Instant::now(),
+            let asked = Instant::now();
+            let left = RENEW_DEADLINE.saturating_sub(self.asked.elapsed());
+            if left.is_zero() {
+                break;
+            }
+            match tokio::time::timeout(left.min(RETRY), self.attempt(true)).await {
+                Ok(Ok(Decision::Renew | Decision::Acquire)) => self.asked = asked,
                 Ok(Ok(Decision::Lost)) => break,
                 Ok(Ok(Decision::Wait)) => {}
                 Ok(Err(error)) => warn!(lease = self.name, %error, "cannot renew the lease"),

@@ -12,6 +12,8 @@ pub mod events;
 pub mod http;
 pub mod leader;
 pub mod metrics;
+pub mod milestone;
+pub mod name_node;
 pub mod placement;
 pub mod plan;
 pub mod reconcile;

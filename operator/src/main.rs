@@ -14,6 +14,7 @@ use operator::{
     http::{self, Readiness},
     leader::Elector,
     metrics::Metrics,
+    name_node::HttpNameNodes,
     telemetry,
     worker_status::HttpWorkers,
 };
@@ -108,13 +109,15 @@ async fn lead(
 fn context(pod_name: &str, client: Client, metrics: Arc<Metrics>) -> anyhow::Result<Context> {
     // Only pods are asked, over plain HTTP: no proxy and no certificate store.
     let web = reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?;
+    let name_nodes = Arc::new(HttpNameNodes(web.clone()));
     Ok(Context {
         events: Events::new(client.clone(), pod_name, metrics.clone()),
         client,
         metrics,
         topics: Arc::new(KafkaAdmin),
         schema: Arc::new(CassandraAdmin),
-        archive: Arc::new(HdfsAdmin::new(web.clone())),
+        archive: Arc::new(HdfsAdmin::new(name_nodes.clone())),
+        name_nodes,
         workers: Arc::new(HttpWorkers(web)),
         memories: Memories::default(),
     })

@@ -10,6 +10,8 @@ use futures::{FutureExt, future::BoxFuture};
 use serde::de::DeserializeOwned;
 use tracing::debug;
 
+use crate::http::url_host;
+
 /// The longest that a worker may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -38,13 +40,7 @@ impl WorkerStatusSource for HttpWorkers {
 
 impl HttpWorkers {
     async fn ask<T: DeserializeOwned>(&self, pod_ip: String) -> Option<T> {
-        // An IPv6 address stands in brackets.
-        let host = if pod_ip.contains(':') {
-            format!("[{pod_ip}]")
-        } else {
-            pod_ip
-        };
-        let url = format!("http://{host}:{WORKER_HTTP_PORT}/status");
+        let url = format!("http://{}:{WORKER_HTTP_PORT}/status", url_host(&pod_ip));
         let answer = async {
             let response = self.0.get(&url).timeout(TIMEOUT).send().await?;
             response.error_for_status()?.json().await

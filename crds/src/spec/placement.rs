@@ -16,6 +16,13 @@ use super::common::rule;
         "placements.*.nodeExpressions.*.operator must be one of In, NotIn, Exists, DoesNotExist, Gt, Lt; correct it"),
     rule("!has(self.nodeExpressions) || self.nodeExpressions.all(e, (e.operator in ['Exists', 'DoesNotExist']) == (!has(e.values) || size(e.values) == 0))",
         "placements.*.nodeExpressions.*.values must be empty for Exists and DoesNotExist and must not be for other operators; correct them"),
+    rule("self.zoneLabel == oldSelf.zoneLabel",
+        "placements.*.zoneLabel is immutable, because volumes stay in the zones that they were made in; \
+         restore the old value, or add another placement for what may move"),
+    rule("has(self.storageClassName) == has(oldSelf.storageClassName) \
+          && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
+        "placements.*.storageClassName is immutable, because volumes stay in the class that they were made in; \
+         restore the old value, or create a new pipeline with it"),
 ]))]
 pub struct Placement {
     /// Labels that a node must carry. All of them are part of every term of the required node affinity.
@@ -32,14 +39,16 @@ pub struct Placement {
     #[schemars(length(max = 16))]
     pub tolerations: Vec<Toleration>,
     /// Node label that names the failure zone. Pods spread over it; it is Kafka's `broker.rack`, Cassandra's rack and HDFS' rack.
+    /// Immutable.
     #[schemars(length(min = 1, max = 317))]
     pub zone_label: String,
     /// The zones to use, in order. Empty: the zones of the site's nodes when the pipeline is first reconciled.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 9), extend("x-kubernetes-list-type" = "set"), inner(length(min = 1, max = 63)))]
     pub zones: Vec<String>,
-    /// Storage class of the volumes of stores placed here. Absent: the cluster's default class.
+    /// Storage class of the volumes of stores placed here. Absent: the cluster's default class. Immutable.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
     pub storage_class_name: Option<String>,
 }
 

@@ -31,6 +31,7 @@ fn six_lines_give_the_documented_platform() {
         (3, 3)
     );
     assert_eq!(spec.cassandra.keyspace, "crypto_ks");
+    assert_eq!((spec.hdfs.name_nodes, spec.hdfs.quorum_members()), (2, 3));
     assert_eq!((spec.hdfs.data_nodes, spec.hdfs.replication()), (3, 3));
     assert_eq!(spec.hdfs.archive_path, "/crypto_data/trades");
     assert_eq!((spec.ingest.shards, spec.ingest.replicas), (1, 1));

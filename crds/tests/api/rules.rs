@@ -111,7 +111,7 @@ fn good_manifests_pass() {
         "ingest": {"placement": "cloud", "shards": 2, "endpoints": {"stream": "ws://sim:9080", "rest": "http://sim:9080"}},
         "kafka": {"placement": "cloud", "brokers": 1, "controllers": 0, "topics": {"trades": {"replicationFactor": 1, "minInSyncReplicas": 1}}},
         "cassandra": {"placement": "onPrem", "nodes": 1},
-        "hdfs": {"placement": "onPrem", "dataNodes": 1},
+        "hdfs": {"placement": "onPrem", "version": "3.4.2", "nameNodes": 1, "dataNodes": 1},
     });
     let mut object = smallest();
     merge(&mut object["spec"], &good);
@@ -121,7 +121,7 @@ fn good_manifests_pass() {
     let grown = serde_json::json!({
         "kafka": {"brokers": 3, "storage": {"size": "200Gi"}},
         "cassandra": {"nodes": 3},
-        "hdfs": {"dataNodes": 3, "storage": {"size": "1025Gi"}},
+        "hdfs": {"version": "3.5.0", "nameNodes": 2, "dataNodes": 3, "storage": {"size": "1025Gi"}},
     });
     merge(&mut object["spec"], &grown);
     assert_eq!(api.failures(&object, Some(&stored)), []);

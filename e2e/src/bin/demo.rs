@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use e2e::{
     DEMO_NAMESPACE, audit,
     cluster::Cluster,
-    job, operator,
+    hdfs, job, operator,
     pipeline::Pipeline,
     progress::step,
-    proof,
+    proof::{self, Copies},
     readiness::TimeToReady,
     sim::{self, Sim},
     testbed,
@@ -50,11 +50,11 @@ async fn main() -> Result<()> {
 {table}"
     );
     let report = audit::report(&pipeline, &symbols).await?;
-    let proof = proof::complete(&report, &ledger, &symbols);
+    let proof = proof::complete(&report, &ledger, &symbols, Copies::None);
 
     println!("{time}");
     print_costs(&cluster).await?;
-    print_hints(&pipeline);
+    print_hints(&pipeline).await;
     let trades = proof?;
     println!(
         "{trades} trades issued by the exchange: each in Kafka, in Cassandra and in the archive exactly once."
@@ -93,15 +93,20 @@ async fn print_costs(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-fn print_hints(pipeline: &Pipeline) {
+async fn print_hints(pipeline: &Pipeline) {
     let (namespace, name) = (&pipeline.namespace, &pipeline.name);
+    // The other one shows its state, but no files.
+    let name_node = match hdfs::active(pipeline).await {
+        Ok(active) => active.pod,
+        Err(_) => format!("{name}-namenode-0"),
+    };
     println!(
         "
 to look further (source e2e/cluster/env.sh first)
   kubectl -n {namespace} get cpl
   kubectl -n {namespace} describe cpl {name}
   kubectl -n {namespace} port-forward service/exchange-sim 8080       then http://localhost:8080/sim/ledger
-  kubectl -n {namespace} port-forward pod/{name}-namenode-0 9870      then http://localhost:9870/explorer.html#/crypto_data/trades
+  kubectl -n {namespace} port-forward pod/{name_node} 9870      then http://localhost:9870/explorer.html#/crypto_data/trades
   kubectl -n {namespace} port-forward deployment/{name}-processor 9400 then http://localhost:9400/status
 "
     );

@@ -6,7 +6,8 @@ use anyhow::{Result, ensure};
 use e2e::{
     audit,
     progress::{Look, note, until},
-    proof, sim,
+    proof::{self, Copies},
+    sim,
     stream::Stream,
     testbed::{READY_LIMIT, Testbed},
 };
@@ -28,7 +29,7 @@ pub async fn volumes_stay_and_are_adopted(bed: &Testbed) -> Result<()> {
     let listed = sim::LISTED.map(str::to_owned);
     let ledger = bed.sim.wait_finished(&listed).await?;
     audit::prove(pipeline, &listed, |report| {
-        proof::complete(report, &ledger, &listed)
+        proof::complete(report, &ledger, &listed, Copies::None)
     })
     .await?;
     let before = audit::report(pipeline, &[]).await?;

@@ -12,11 +12,13 @@ use e2e::{
 };
 
 /// Every kind but ingest, whose death has a test of its own.
-const KINDS: [Role; 6] = [
+const KINDS: [Role; 8] = [
     Role::KafkaBroker,
     Role::KafkaController,
     Role::Cassandra,
     Role::DataNode,
+    Role::ZooKeeper,
+    Role::JournalNode,
     Role::NameNode,
     Role::Processor,
 ];

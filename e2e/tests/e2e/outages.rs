@@ -4,19 +4,14 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use crds::names::{LABEL_COMPONENT, Role};
+use crds::names::Role;
 use e2e::{
-    progress::{Look, hold, note, until},
+    chaos,
+    progress::{hold, note},
     stream::Stream,
     testbed::{READY_LIMIT, Testbed},
     workers::{self, Progress},
 };
-use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
-use kube::{
-    Api, ResourceExt,
-    api::{Patch, PatchParams},
-};
-use serde_json::json;
 
 const OUTAGE: Duration = Duration::from_mins(1);
 
@@ -64,44 +59,14 @@ async fn outage(
     judge: impl Fn(Progress, Progress) -> Result<()>,
 ) -> Result<()> {
     let stream = Stream::open(&bed.pipeline, &bed.sim, prefix).await?;
-    // The operator would bring the store back at once.
-    bed.pipeline.change(json!({"paused": true})).await?;
-    for role in roles {
-        take_down(bed, *role).await?;
-    }
+    chaos::stop(&bed.pipeline, roles).await?;
     let before = workers::progress(&bed.pipeline).await?;
     hold(&format!("{roles:?} down"), OUTAGE).await;
     let after = workers::progress(&bed.pipeline).await?;
     note(format_args!("{before:?} became {after:?}"));
     judge(before, after)?;
 
-    bed.pipeline.change(json!({"paused": false})).await?;
+    chaos::resume(&bed.pipeline).await?;
     bed.pipeline.wait_ready(READY_LIMIT).await?;
     stream.end_complete().await
-}
-
-/// Scales every StatefulSet of the role to nothing and waits until its pods are gone.
-async fn take_down(bed: &Testbed, role: Role) -> Result<()> {
-    let labels = bed.pipeline.role_labels(role);
-    let namespace = &bed.pipeline.namespace;
-    let sets: Vec<StatefulSet> = bed.cluster.list(namespace, &labels).await?;
-    ensure!(
-        !sets.is_empty(),
-        "no StatefulSet has the label {LABEL_COMPONENT}={role}"
-    );
-    let api: Api<StatefulSet> = bed.cluster.api(namespace);
-    for set in sets {
-        let patch = Patch::Merge(json!({"spec": {"replicas": 0}}));
-        api.patch_scale(&set.name_any(), &PatchParams::default(), &patch)
-            .await?;
-    }
-    until(&format!("{role} down"), Duration::from_mins(3), async || {
-        let pods: Vec<Pod> = bed.cluster.list(namespace, &labels).await?;
-        Ok(Look::when(
-            pods.is_empty(),
-            (),
-            format!("{} pods left", pods.len()),
-        ))
-    })
-    .await
 }

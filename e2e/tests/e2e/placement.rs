@@ -52,7 +52,9 @@ fn placement_of(spec: &CryptoPipelineSpec, role: Role) -> Option<&str> {
     match role {
         Role::KafkaBroker | Role::KafkaController => spec.kafka.placement.as_deref(),
         Role::Cassandra => spec.cassandra.placement.as_deref(),
-        Role::NameNode | Role::DataNode => spec.hdfs.placement.as_deref(),
+        Role::ZooKeeper | Role::JournalNode | Role::NameNode | Role::DataNode => {
+            spec.hdfs.placement.as_deref()
+        }
         Role::Ingest => spec.ingest.placement.as_deref(),
         Role::Processor => spec.processor.placement.as_deref(),
     }

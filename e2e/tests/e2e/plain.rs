@@ -2,7 +2,13 @@
 
 use anyhow::{Result, ensure};
 use crds::wire::AuditReport;
-use e2e::{audit, progress::note, proof, recording, sim, testbed::Testbed};
+use e2e::{
+    audit,
+    progress::note,
+    proof::{self, Copies},
+    recording, sim,
+    testbed::Testbed,
+};
 
 /// The recorded symbol and the two derived ones, from the first trade to the last.
 pub async fn every_trade_is_in_all_three_places_once(bed: &Testbed) -> Result<()> {
@@ -19,7 +25,7 @@ pub async fn every_trade_is_in_all_three_places_once(bed: &Testbed) -> Result<()
         ledger.recent_violations
     );
 
-    let judge = |report: &AuditReport| proof::complete(report, &ledger, &symbols);
+    let judge = |report: &AuditReport| proof::complete(report, &ledger, &symbols, Copies::None);
     let trades = audit::prove(&bed.pipeline, &symbols, judge).await?;
     note(format_args!("{trades} trades, in all three places exactly once"));
     Ok(())

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use e2e::{
     audit,
     progress::note,
-    proof,
+    proof::{self, Copies},
     readers::read,
     recording::{self, Trade},
     testbed::Testbed,
@@ -37,7 +37,7 @@ async fn read_recorded(bed: &Testbed, store: &str) -> Result<Vec<String>> {
     let symbols = [recording::SYMBOL.to_owned()];
     let ledger = bed.sim.wait_finished(&symbols).await?;
     audit::prove(&bed.pipeline, &symbols, |report| {
-        proof::complete(report, &ledger, &symbols)
+        proof::complete(report, &ledger, &symbols, Copies::None)
     })
     .await?;
     read(&bed.pipeline, &[store, recording::SYMBOL]).await

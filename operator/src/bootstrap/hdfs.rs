@@ -1,13 +1,12 @@
-//! Archive folders, through hdfs-native; the NameNode's state, through its JMX page.
+//! Archive folders, through hdfs-native at the NameNode that is active.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use hdfs_native::{Client, ClientBuilder, HdfsError};
-use serde::Deserialize;
 
 use super::{ArchiveAdmin, ArchiveWanted, Finding, Outcome, Unavailable};
-use crate::build::hdfs::SUPERUSER;
+use crate::{build::hdfs::SUPERUSER, name_node::NameNodeSource};
 
 /// The longest that one call may take.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -15,15 +14,14 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 const MODE: u32 = 0o755;
 
 /// The real client. It keeps no connection to HDFS between calls.
-#[derive(Clone, Debug)]
 pub struct HdfsAdmin {
-    web: reqwest::Client,
+    name_nodes: Arc<dyn NameNodeSource>,
 }
 
 impl HdfsAdmin {
-    /// A client that asks NameNodes for their state through `web`.
-    pub const fn new(web: reqwest::Client) -> Self {
-        Self { web }
+    /// A client that asks NameNodes for their state through `name_nodes`.
+    pub fn new(name_nodes: Arc<dyn NameNodeSource>) -> Self {
+        Self { name_nodes }
     }
 }
 
@@ -31,10 +29,8 @@ impl ArchiveAdmin for HdfsAdmin {
     fn ensure(&self, wanted: ArchiveWanted) -> BoxFuture<'_, Result<Outcome, Unavailable>> {
         async move {
             let result = async {
-                for name_node in &wanted.name_node_web {
-                    self.out_of_safe_mode(name_node).await?;
-                }
-                folders(&wanted).await
+                let active = self.active(&wanted).await?;
+                folders(&wanted, &active).await
             };
             result
                 .await
@@ -48,8 +44,8 @@ impl ArchiveAdmin for HdfsAdmin {
 enum Error {
     #[error("NameNode {0} is in safe mode until enough blocks are reported; it leaves by itself")]
     SafeMode(String),
-    #[error("NameNode {0} did not tell its state: {1}; the operator tries again")]
-    Web(String, #[source] reqwest::Error),
+    #[error("no NameNode says that it is active; the operator tries again")]
+    NoneActive,
     #[error("HDFS did not {action} {path}: {source}; the operator tries again")]
     Hdfs {
         action: &'static str,
@@ -64,54 +60,42 @@ impl Error {
     const fn reason(&self) -> &'static str {
         match self {
             Self::SafeMode(_) => "SafeMode",
-            Self::Web(..) | Self::Timeout => "HdfsUnavailable",
+            Self::NoneActive | Self::Timeout => "HdfsUnavailable",
             Self::Hdfs { .. } => "ArchiveRefused",
         }
     }
 }
 
-/// The part of `FSNamesystemState` that matters here.
-#[derive(Deserialize)]
-struct Jmx {
-    beans: Vec<Bean>,
-}
-
-#[derive(Deserialize)]
-struct Bean {
-    #[serde(rename = "FSState")]
-    state: Option<String>,
-}
-
-impl Jmx {
-    /// `Operational`, or `safeMode`.
-    fn safe_mode(&self) -> bool {
-        self.beans
-            .iter()
-            .any(|bean| bean.state.as_deref().is_some_and(|state| state != "Operational"))
-    }
+/// A NameNode that serves.
+struct Active {
+    id: String,
+    address: String,
 }
 
 impl HdfsAdmin {
-    async fn out_of_safe_mode(&self, name_node: &str) -> Result<(), Error> {
-        let web = |error| Error::Web(name_node.to_owned(), error);
-        let url = format!("http://{name_node}/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState");
-        let answer = self.web.get(url).timeout(TIMEOUT).send().await.map_err(web)?;
-        let jmx: Jmx = answer
-            .error_for_status()
-            .map_err(web)?
-            .json()
-            .await
-            .map_err(web)?;
-        if jmx.safe_mode() {
-            return Err(Error::SafeMode(name_node.to_owned()));
+    /// The NameNode that is active and out of safe mode.
+    async fn active(&self, wanted: &ArchiveWanted) -> Result<Active, Error> {
+        for (id, address) in &wanted.hdfs.name_nodes {
+            let host = address.split_once(':').map_or(address.as_str(), |(host, _)| host);
+            let state = self.name_nodes.state(host.to_owned()).await;
+            match state.filter(|state| state.active) {
+                Some(state) if state.safe_mode => return Err(Error::SafeMode(host.to_owned())),
+                Some(_) => {
+                    return Ok(Active {
+                        id: id.clone(),
+                        address: address.clone(),
+                    });
+                }
+                None => {}
+            }
         }
-        Ok(())
+        Err(Error::NoneActive)
     }
 }
 
 /// The archive and the folder that files are written in before they get their final name.
-async fn folders(wanted: &ArchiveWanted) -> Result<Outcome, Error> {
-    let client = connect(wanted)?;
+async fn folders(wanted: &ArchiveWanted, active: &Active) -> Result<Outcome, Error> {
+    let client = connect(wanted, active)?;
     let mut outcome = Outcome::default();
     let archive = &wanted.hdfs.archive_path;
     for path in [archive.clone(), format!("{archive}/_tmp")] {
@@ -155,23 +139,22 @@ async fn bounded<T>(call: impl Future<Output = T>) -> Result<T, Error> {
         .map_err(|_| Error::Timeout)
 }
 
-fn connect(wanted: &ArchiveWanted) -> Result<Client, Error> {
+/// A client that knows the active NameNode only: told of both, it would wait long for one whose pod is gone.
+fn connect(wanted: &ArchiveWanted, active: &Active) -> Result<Client, Error> {
     let service = &wanted.hdfs.name_service;
-    let ids: Vec<_> = wanted.hdfs.name_nodes.keys().cloned().collect();
-    let addresses = wanted.hdfs.name_nodes.iter().map(|(id, address)| {
+    let Active { id, address } = active;
+    let settings = [
+        (format!("dfs.ha.namenodes.{service}"), id.clone()),
         (
             format!("dfs.namenode.rpc-address.{service}.{id}"),
             address.clone(),
-        )
-    });
-    let settings = [
-        (format!("dfs.ha.namenodes.{service}"), ids.join(",")),
+        ),
         // The reconcile loop tries again; the client need not.
         ("dfs.client.failover.max.attempts".to_owned(), "1".to_owned()),
     ];
     ClientBuilder::new()
         .with_url(format!("hdfs://{service}"))
-        .with_config(settings.into_iter().chain(addresses))
+        .with_config(settings)
         // The superuser may create folders anywhere and give them away.
         .with_user(SUPERUSER)
         .build()
@@ -184,18 +167,49 @@ fn connect(wanted: &ArchiveWanted) -> Result<Client, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeMap;
 
-    fn jmx(text: &str) -> Jmx {
-        serde_json::from_str(text).unwrap()
+    use crds::wire::HdfsEndpoint;
+
+    use super::*;
+    use crate::name_node::NameNodeState;
+
+    /// NameNodes by host.
+    struct Told(BTreeMap<&'static str, NameNodeState>);
+
+    impl NameNodeSource for Told {
+        fn state(&self, host: String) -> BoxFuture<'_, Option<NameNodeState>> {
+            let state = self.0.get(host.as_str()).copied();
+            async move { state }.boxed()
+        }
     }
 
-    #[test]
-    fn safe_mode_is_read_from_the_name_nodes_jmx() {
-        assert!(
-            jmx(r#"{"beans": [{"name": "x", "FSState": "safeMode", "NumLiveDataNodes": 0}]}"#).safe_mode()
-        );
-        assert!(!jmx(r#"{"beans": [{"FSState": "Operational"}]}"#).safe_mode());
-        assert!(!jmx(r#"{"beans": []}"#).safe_mode());
+    async fn active(told: &[(&'static str, bool, bool)]) -> Result<String, &'static str> {
+        let state = |(host, active, safe_mode): &(&'static str, bool, bool)| {
+            let (active, safe_mode) = (*active, *safe_mode);
+            (*host, NameNodeState { active, safe_mode })
+        };
+        let admin = HdfsAdmin::new(Arc::new(Told(told.iter().map(state).collect())));
+        let wanted = ArchiveWanted {
+            hdfs: HdfsEndpoint {
+                name_service: "market".to_owned(),
+                name_nodes: BTreeMap::from([
+                    ("nn0".to_owned(), "a:8020".to_owned()),
+                    ("nn1".to_owned(), "b:8020".to_owned()),
+                ]),
+                user: SUPERUSER.to_owned(),
+                archive_path: "/archive".to_owned(),
+            },
+        };
+        let found = admin.active(&wanted).await;
+        found.map(|active| active.address).map_err(|error| error.reason())
+    }
+
+    #[tokio::test]
+    async fn the_active_name_node_is_asked_and_only_its_safe_mode_counts() {
+        let second = active(&[("a", false, true), ("b", true, false)]).await;
+        assert_eq!(second.as_deref(), Ok("b:8020"));
+        assert_eq!(active(&[("b", true, true)]).await, Err("SafeMode"));
+        assert_eq!(active(&[("a", false, false)]).await, Err("HdfsUnavailable"));
     }
 }

@@ -18,6 +18,8 @@ const COMPARE_AGAIN: Duration = Duration::from_mins(10);
 pub struct Remembered {
     good: HashMap<Part, Good>,
     errors: HashMap<Part, Unavailable>,
+    /// When the workers were last asked, less the part of a second that [`Self::ask`] has not told yet.
+    asked: Option<Instant>,
     /// Reconciliations that failed in a row.
     pub failures: u32,
 }
@@ -49,6 +51,15 @@ impl Remembered {
     /// What the last good comparison left as it is.
     pub fn outcome(&self, part: Part) -> Option<&Outcome> {
         self.good.get(&part).map(|good| &good.outcome)
+    }
+
+    /// Notes that the workers are asked now. Returns the whole seconds since they last were, and leaves the rest of a
+    /// second to the next time; 0 at the first.
+    pub fn ask(&mut self, now: Instant) -> i64 {
+        let last = self.asked.unwrap_or(now);
+        let seconds = now.saturating_duration_since(last).as_secs();
+        self.asked = Some(last + Duration::from_secs(seconds));
+        i64::try_from(seconds).unwrap_or(i64::MAX)
     }
 
     /// Takes a result in. A failure leaves the last good result standing.
@@ -111,5 +122,18 @@ impl Memories {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_between_two_askings_lose_nothing_to_rounding() {
+        let start = Instant::now();
+        let mut memory = Remembered::default();
+        let seconds = [0, 2_600, 5_200, 7_800].map(|ms| memory.ask(start + Duration::from_millis(ms)));
+        assert_eq!(seconds, [0, 2, 3, 2]);
     }
 }

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crds::{
-    names::NAME_NODE_HTTP_PORT,
-    wire::{CassandraEndpoint, HdfsEndpoint},
-};
+use crds::wire::{CassandraEndpoint, HdfsEndpoint};
 
 use crate::{build, reconcile::validate::ValidatedPipeline};
 
@@ -64,8 +61,6 @@ pub struct SchemaWanted {
 pub struct ArchiveWanted {
     /// The name service and the folder.
     pub hdfs: HdfsEndpoint,
-    /// `host:port` of each NameNode's web server.
-    pub name_node_web: Vec<String>,
 }
 
 impl Wanted {
@@ -143,14 +138,7 @@ fn schema(pipeline: &ValidatedPipeline) -> SchemaWanted {
 }
 
 fn archive(pipeline: &ValidatedPipeline) -> ArchiveWanted {
-    let hdfs = build::workers::hdfs_endpoint(pipeline);
     ArchiveWanted {
-        name_node_web: hdfs
-            .name_nodes
-            .values()
-            .filter_map(|rpc| rpc.split_once(':'))
-            .map(|(host, _)| format!("{host}:{NAME_NODE_HTTP_PORT}"))
-            .collect(),
-        hdfs,
+        hdfs: build::workers::hdfs_endpoint(pipeline),
     }
 }

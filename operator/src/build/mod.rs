@@ -35,7 +35,7 @@ pub struct Resources {
     pub service_accounts: Vec<ServiceAccount>,
     /// Configuration files and start scripts.
     pub config_maps: Vec<ConfigMap>,
-    /// Headless Services of the engines, and the one that Kafka clients bootstrap from.
+    /// Headless Services of the engines, one for each JournalNode, and the one that Kafka clients bootstrap from.
     pub services: Vec<Service>,
     /// One per role whose pods must not all be drained at once.
     pub pod_disruption_budgets: Vec<PodDisruptionBudget>,
@@ -65,7 +65,7 @@ pub struct RoleDeployment {
     pub object: Deployment,
 }
 
-/// Everything that the pipeline needs, except for the Job of [`hdfs::format_job`].
+/// Everything that the pipeline needs, except for the Jobs of [`hdfs::format_job`].
 pub fn build(pipeline: &ValidatedPipeline) -> Resources {
     let mut resources = Resources::default();
     kafka::build(pipeline, &mut resources);

@@ -1,4 +1,4 @@
-//! What every pod of a pipeline has in common: one container, the restricted Pod Security Standard, its files, a writable
+//! What every pod of a pipeline has in common: the restricted Pod Security Standard, its files, a writable
 //! `/tmp`.
 
 use std::collections::BTreeMap;
@@ -7,9 +7,9 @@ use crds::spec::PullPolicy;
 use k8s_openapi::{
     api::core::v1::{
         Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvVar,
-        EnvVarSource, ExecAction, HTTPGetAction, LocalObjectReference, ObjectFieldSelector,
-        PodSecurityContext, PodSpec, PodTemplateSpec, Probe, SeccompProfile, SecurityContext,
-        TCPSocketAction, Volume, VolumeMount,
+        EnvVarSource, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler, LocalObjectReference,
+        ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, SeccompProfile,
+        SecurityContext, SleepAction, TCPSocketAction, Volume, VolumeMount,
     },
     apimachinery::pkg::{apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
 };
@@ -51,9 +51,9 @@ pub struct Parts<'a> {
     pub grace_seconds: i64,
     /// Hash of the files read at start; absent for pods that run once.
     pub config_hash: Option<String>,
-    /// The container, without what all containers share.
-    pub container: Container,
-    /// Its files.
+    /// The containers, without what all of them share.
+    pub containers: Vec<Container>,
+    /// Their files.
     pub config: ConfigMount,
     /// Further volumes.
     pub volumes: Vec<Volume>,
@@ -102,7 +102,11 @@ pub fn template(pipeline: &ValidatedPipeline, parts: Parts<'_>) -> PodTemplateSp
             }),
             ..PodSecurityContext::default()
         }),
-        containers: vec![complete(parts.container, images.pull_policy, parts.config.path)],
+        containers: parts
+            .containers
+            .into_iter()
+            .map(|container| complete(container, images.pull_policy, parts.config.path))
+            .collect(),
         volumes: Some(volumes),
         ..PodSpec::default()
     };
@@ -226,10 +230,37 @@ pub fn tcp_probe(port: &str) -> Probe {
 /// Asks by a script.
 pub fn script_probe(path: &str) -> Probe {
     Probe {
-        exec: Some(ExecAction {
-            command: Some(["bash", path].map(str::to_owned).into()),
-        }),
+        exec: Some(script_action(path)),
         ..Probe::default()
+    }
+}
+
+/// Goes on for so long after it was told to stop, for the sake of those who are told at the same time and need it.
+pub fn linger(seconds: i64) -> Lifecycle {
+    before_stop(LifecycleHandler {
+        sleep: Some(SleepAction { seconds }),
+        ..LifecycleHandler::default()
+    })
+}
+
+/// Runs a script before the process is told to stop.
+pub fn script_before_stop(path: &str) -> Lifecycle {
+    before_stop(LifecycleHandler {
+        exec: Some(script_action(path)),
+        ..LifecycleHandler::default()
+    })
+}
+
+fn before_stop(handler: LifecycleHandler) -> Lifecycle {
+    Lifecycle {
+        pre_stop: Some(handler),
+        ..Lifecycle::default()
+    }
+}
+
+fn script_action(path: &str) -> ExecAction {
+    ExecAction {
+        command: Some(["bash", path].map(str::to_owned).into()),
     }
 }
 

@@ -43,6 +43,7 @@ pub fn replicas(pipeline: &ValidatedPipeline, role: Role) -> i32 {
         Role::KafkaBroker => spec.kafka.brokers,
         Role::KafkaController => spec.kafka.controllers,
         Role::Cassandra => spec.cassandra.nodes,
+        Role::ZooKeeper | Role::JournalNode => spec.hdfs.quorum_members(),
         Role::NameNode => spec.hdfs.name_nodes,
         Role::DataNode => spec.hdfs.data_nodes,
         Role::Ingest => spec.ingest.replicas,
@@ -55,7 +56,7 @@ pub fn zones(pipeline: &ValidatedPipeline, role: Role) -> &[String] {
     let component = match role {
         Role::KafkaBroker | Role::KafkaController => "kafka",
         Role::Cassandra => "cassandra",
-        Role::NameNode | Role::DataNode => "hdfs",
+        Role::ZooKeeper | Role::JournalNode | Role::NameNode | Role::DataNode => "hdfs",
         Role::Ingest | Role::Processor => return &[],
     };
     pipeline

@@ -9,6 +9,9 @@ use k8s_openapi::{
 use super::metadata::{labels, owned, selector};
 use crate::reconcile::validate::ValidatedPipeline;
 
+/// The label by which Kubernetes tells the pods of a StatefulSet apart.
+const POD_NAME_LABEL: &str = "statefulset.kubernetes.io/pod-name";
+
 /// The headless Service that gives a role's pods their names. It publishes pods that are not ready too: members must find each
 /// other in order to become ready.
 pub fn headless(pipeline: &ValidatedPipeline, role: Role, ports: &[(&str, u16)]) -> Service {
@@ -23,6 +26,19 @@ pub fn headless(pipeline: &ValidatedPipeline, role: Role, ports: &[(&str, u16)])
 /// A Service with an address of its own for clients, which leads to ready pods.
 pub fn for_clients(pipeline: &ValidatedPipeline, name: String, role: Role, ports: &[(&str, u16)]) -> Service {
     service(pipeline, name, role, ports)
+}
+
+/// A Service with an address of its own that leads to one pod, ready or not: a name that is known, and stays the same address,
+/// while the pod is away.
+pub fn for_pod(pipeline: &ValidatedPipeline, pod: &str, role: Role, ports: &[(&str, u16)]) -> Service {
+    let mut service = service(pipeline, pod.to_owned(), role, ports);
+    if let Some(spec) = service.spec.as_mut() {
+        spec.selector
+            .get_or_insert_default()
+            .insert(POD_NAME_LABEL.to_owned(), pod.to_owned());
+        spec.publish_not_ready_addresses = Some(true);
+    }
+    service
 }
 
 fn service(pipeline: &ValidatedPipeline, name: String, role: Role, ports: &[(&str, u16)]) -> Service {

@@ -50,18 +50,19 @@ pub struct Engine<'a> {
 }
 
 impl Engine<'_> {
-    /// One StatefulSet per rack, or a single one for a role without racks. `container` gets the rack.
+    /// One StatefulSet per rack, or a single one for a role without racks. `containers` gets the rack; the first of them gets
+    /// the volume.
     pub fn stateful_sets(
         &self,
         pipeline: &ValidatedPipeline,
-        container: impl Fn(Option<&Rack>) -> Container,
+        containers: impl Fn(Option<&Rack>) -> Vec<Container>,
     ) -> Vec<RoleStatefulSet> {
         if !rack::is_racked(self.role) {
-            return vec![self.stateful_set(pipeline, None, container(None))];
+            return vec![self.stateful_set(pipeline, None, containers(None))];
         }
         rack::racks(pipeline, self.role)
             .iter()
-            .map(|rack| self.stateful_set(pipeline, Some(rack), container(Some(rack))))
+            .map(|rack| self.stateful_set(pipeline, Some(rack), containers(Some(rack))))
             .collect()
     }
 
@@ -69,17 +70,19 @@ impl Engine<'_> {
         &self,
         pipeline: &ValidatedPipeline,
         rack: Option<&Rack>,
-        mut container: Container,
+        mut containers: Vec<Container>,
     ) -> RoleStatefulSet {
         let name = self.name(pipeline, rack);
         let component = self.role.as_str();
         let peers = selector(pipeline, component);
         let labels = in_rack(labels(pipeline, component), rack);
         let site = self.site(pipeline, rack);
-        container
-            .volume_mounts
-            .get_or_insert_default()
-            .push(pod::mount(DATA, DATA_PATH));
+        if let Some(first) = containers.first_mut() {
+            first
+                .volume_mounts
+                .get_or_insert_default()
+                .push(pod::mount(DATA, DATA_PATH));
+        }
         let template = pod::template(
             pipeline,
             Parts {
@@ -89,7 +92,7 @@ impl Engine<'_> {
                 site: &site,
                 grace_seconds: self.grace_seconds,
                 config_hash: Some(self.config_hash.clone()),
-                container,
+                containers,
                 config: ConfigMount {
                     config_map: pipeline.names.of(self.role),
                     path: self.config_path,

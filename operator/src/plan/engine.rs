@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Awaited, Format, Plan, Step,
+    Awaited, Plan, Step, hdfs,
     view::{EngineView, Group, View},
 };
-use crate::engine::Engine;
+use crate::{engine::Engine, milestone::Milestone};
 
 /// Adds what starts or grows the engine, and what is awaited of it.
 pub fn start(engine: Engine, state: &EngineView, view: &View, plan: &mut Plan) {
@@ -15,76 +15,56 @@ pub fn start(engine: Engine, state: &EngineView, view: &View, plan: &mut Plan) {
             .push(awaited(engine, "PlacementUnsatisfied", why.clone()));
         return;
     }
-    // A NameNode that runs was formatted, whatever the records say.
-    if engine == Engine::Hdfs && !state.formed && !state.started() {
-        format(view.format, plan);
-        return;
+    let formed = engine != Engine::Hdfs || hdfs::form(state, view, plan);
+    if formed {
+        plan.steps.push(Step::ApplyEngine {
+            engine,
+            replicas: replicas(engine, state),
+        });
     }
-    plan.steps.push(Step::ApplyEngine {
-        engine,
-        replicas: replicas(engine, state),
-    });
-    if (state.formed && state.unmarked) || (!state.formed && has_formed(engine, state)) {
-        plan.steps.push(Step::RecordFormed(engine));
-    }
-    if let Some(awaited) = unready(engine, state) {
-        plan.awaited.push(awaited);
-    }
-}
-
-/// The NameNode is formatted once, and what remembers that is the status, not the disk.
-fn format(job: Format, plan: &mut Plan) {
-    let (step, reason, message) = match job {
-        Format::Absent => (
-            Some(Step::Format),
-            "Formatting",
-            "the Job that formats the NameNode is being created",
-        ),
-        Format::Running => (
-            None,
-            "Formatting",
-            "waiting for the Job that formats the NameNode",
-        ),
-        Format::Failed => (
-            None,
-            "FormatFailed",
-            "the Job that formats the NameNode gave up; read its pod's log, repair, and delete the Job to try again",
-        ),
-        Format::Succeeded => (
-            Some(Step::RecordFormed(Engine::Hdfs)),
-            "Formatting",
-            "the NameNode is formatted; its start is next",
-        ),
-    };
-    plan.steps.extend(step);
-    plan.awaited
-        .push(awaited(Engine::Hdfs, reason, message.to_owned()));
-}
-
-/// Kafka has formed when its quorum has, Cassandra when every node has joined, HDFS before it starts. Recorded once.
-fn has_formed(engine: Engine, state: &EngineView) -> bool {
-    match engine {
-        // The first role in order holds the quorum: controllers, or brokers where roles are combined.
-        Engine::Kafka => {
-            let quorum = state.groups.first().map(|group| group.role);
-            quorum.is_some()
-                && state
-                    .groups
-                    .iter()
-                    .filter(|group| Some(group.role) == quorum)
-                    .all(Group::ready)
+    for record in &state.records {
+        let behind = record.recorded || has_happened(record.milestone, state);
+        if behind && (record.unmarked || !record.recorded) {
+            plan.steps.push(Step::Record(record.milestone));
         }
-        Engine::Cassandra => state.ready(),
-        Engine::Hdfs => state.started(),
     }
+    if engine == Engine::Hdfs {
+        plan.steps.extend(hdfs::finished(state, view).map(Step::Clear));
+    }
+    if formed {
+        let without_active = || hdfs::without_active(state, view).filter(|_| engine == Engine::Hdfs);
+        plan.awaited
+            .extend(unready(engine, state).or_else(without_active));
+    }
+}
+
+/// Whether something is behind by what can be seen: Kafka has formed when its quorum has, Cassandra when every node has joined.
+fn has_happened(milestone: Milestone, state: &EngineView) -> bool {
+    match milestone {
+        Milestone::KafkaFormed => {
+            let mut quorum = state.groups.iter().filter(|group| in_quorum(group, state));
+            state.started() && quorum.all(Group::ready)
+        }
+        Milestone::CassandraFormed => state.ready(),
+        Milestone::NameNodeFormatted | Milestone::EditsShared | Milestone::FailoverFormatted => {
+            hdfs::has_started(milestone, state)
+        }
+    }
+}
+
+/// The first role in order holds Kafka's quorum: controllers, or brokers where roles are combined.
+fn in_quorum(group: &Group, kafka: &EngineView) -> bool {
+    kafka.groups.first().is_some_and(|first| first.role == group.role)
 }
 
 /// How many replicas each StatefulSet may have now.
 ///
 /// No store ever shrinks here: its members would have to hand over their data first. A Cassandra ring that has formed
-/// grows by one member at a time, because `consistent.rangemovement` lets only one node join at once.
+/// grows by one member at a time, because `consistent.rangemovement` lets only one node join at once. Brokers of a Kafka that
+/// never formed follow its quorum: one that has read a first leader's records, which the next leader then takes back, forgets
+/// who the controllers are until it is restarted (seen with Kafka 4.3.1).
 fn replicas(engine: Engine, state: &EngineView) -> BTreeMap<String, i32> {
-    let one_by_one = engine == Engine::Cassandra && state.formed;
+    let one_by_one = engine == Engine::Cassandra && state.formed();
     let settled = state
         .groups
         .iter()
@@ -95,7 +75,9 @@ fn replicas(engine: Engine, state: &EngineView) -> BTreeMap<String, i32> {
         .iter()
         .map(|group| {
             let baseline = group.baseline();
-            let allowed = if !one_by_one {
+            let allowed = if engine == Engine::Kafka && !state.formed() && !in_quorum(group, state) {
+                baseline
+            } else if !one_by_one {
                 group.desired.max(baseline)
             } else if may_grow && baseline < group.desired {
                 may_grow = false;
@@ -108,17 +90,15 @@ fn replicas(engine: Engine, state: &EngineView) -> BTreeMap<String, i32> {
         .collect()
 }
 
-impl Group {
-    /// Members that exist, or existed before the object was created again.
-    fn baseline(&self) -> i32 {
-        self.live.unwrap_or_else(|| self.claims.min(self.desired))
-    }
-}
-
 fn unready(engine: Engine, state: &EngineView) -> Option<Awaited> {
     let group = state.groups.iter().find(|group| !group.ready())?;
+    Some(waiting_for(engine, group, state))
+}
+
+/// What is awaited of a StatefulSet that is not ready.
+pub fn waiting_for(engine: Engine, group: &Group, state: &EngineView) -> Awaited {
     if let Some(why) = &state.unplaceable {
-        return Some(awaited(engine, "PlacementUnsatisfied", why.clone()));
+        return awaited(engine, "PlacementUnsatisfied", why.clone());
     }
     let stuck = group.members.iter().find_map(|member| {
         member
@@ -133,15 +113,16 @@ fn unready(engine: Engine, state: &EngineView) -> Option<Awaited> {
         group.desired,
         stuck.as_deref().unwrap_or_default()
     );
-    let reason = match (&stuck, state.formed) {
+    let reason = match (&stuck, state.formed()) {
         (Some(_), _) => "PodCannotRun",
         (None, true) => "MembersNotReady",
         (None, false) => "Starting",
     };
-    Some(awaited(engine, reason, message))
+    awaited(engine, reason, message)
 }
 
-fn awaited(engine: Engine, reason: &'static str, message: String) -> Awaited {
+/// Something that keeps an engine's condition false.
+pub fn awaited(engine: Engine, reason: &'static str, message: String) -> Awaited {
     Awaited {
         condition: engine.condition(),
         reason,

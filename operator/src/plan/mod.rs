@@ -1,11 +1,12 @@
 //! What may be done now, and what is awaited. Pure: every rule of order and safety stands here.
 //!
-//! - Engines start together; HDFS after its NameNode is formatted, which happens once.
+//! - Engines start together; HDFS after what it starts from is formatted, which happens once.
 //! - Topics, schema and archive follow as their engine is ready, workers as what they need exists.
 //! - What exists stays: an outage later takes nothing away.
 //! - One restart at a time in each engine ([`restart`]).
 
 mod engine;
+mod hdfs;
 mod restart;
 #[cfg(test)]
 mod tests;
@@ -16,11 +17,14 @@ use std::collections::BTreeMap;
 
 use crds::names::Role;
 
-use crate::engine::Engine;
+use crate::{
+    engine::Engine,
+    milestone::{FormatTarget, Milestone},
+};
 
 pub use self::{
     restart::Partition,
-    view::{Bootstrap, EngineView, Format, Group, Member, View, WorkerView},
+    view::{Bootstrap, EngineView, Group, JobState, Member, Record, View, WorkerView},
 };
 
 /// Something that must exist in an engine before workers can use it.
@@ -37,17 +41,19 @@ pub enum Part {
 /// One thing to do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Apply the engine's StatefulSets, each with so many replicas.
+    /// Apply StatefulSets of an engine, each with so many replicas.
     ApplyEngine {
         /// Whose.
         engine: Engine,
         /// By name of the StatefulSet.
         replicas: BTreeMap<String, i32>,
     },
-    /// Create the NameNode's claim and the Job that formats it.
-    Format,
-    /// Record in the status and on the volumes that the engine has formed.
-    RecordFormed(Engine),
+    /// Create a Job that formats, and the claim that it needs.
+    Format(FormatTarget),
+    /// Delete a Job that has formatted.
+    Clear(FormatTarget),
+    /// Record a milestone in the status and on the volumes.
+    Record(Milestone),
     /// Create or compare a part.
     Bootstrap(Part),
     /// Apply the Deployments of a worker role.

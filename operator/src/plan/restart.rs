@@ -2,8 +2,12 @@
 //!
 //! StatefulSets use `OnDelete`, so nothing restarts unless it is decided here. A member that serves is restarted only
 //! while every other member of its engine is ready, and a broker only when no partition falls below its minimum of
-//! in-sync replicas. A member that cannot run serves nothing, so it may go while others are away too: otherwise a bad
+//! in-sync replicas. A JournalNode is ready only while it gets the edits, so none is taken while another one still waits for
+//! its next segment. Of two NameNodes the standby goes first; the active one hands over before it stops. A member that
+//! cannot run serves nothing, so it may go while others are away too: otherwise a bad
 //! image or setting could never be taken back.
+
+use crds::names::Role;
 
 use super::{
     Plan, Step,
@@ -62,13 +66,19 @@ fn candidate<'a>(
     if let Some(stuck) = outdated().find(|(_, member)| member.stuck.is_some()) {
         return Ok(stuck);
     }
+    if engine == Engine::Hdfs && !state.formed() {
+        return Err("waiting for HDFS to form".to_owned());
+    }
     // A member that is away for another reason is the one that all others wait for.
     let next = outdated()
         .find(|(_, member)| !member.ready)
-        .or_else(|| outdated().next())
+        .or_else(|| spared_first(outdated(), view))
         .ok_or("nothing to restart")?;
-    if let Some(absent) = absent_other(state, next.1) {
+    if let Some(absent) = absent_other(state, next, view) {
         return Err(format!("waiting for {absent} to be ready"));
+    }
+    if next.0.role == Role::NameNode && next.0.desired > 1 && view.active_name_node().is_none() {
+        return Err("waiting for a NameNode to say that it is active".to_owned());
     }
     if engine == Engine::Kafka && next.0.role == engine.racked_role() {
         in_sync_without(&next.1.pod, view)?;
@@ -76,11 +86,26 @@ fn candidate<'a>(
     Ok(next)
 }
 
+/// The first member of the first role, but the active NameNode last of its role.
+fn spared_first<'a>(
+    mut outdated: impl Iterator<Item = (&'a Group, &'a Member)>,
+    view: &View,
+) -> Option<(&'a Group, &'a Member)> {
+    let first = outdated.next()?;
+    let is_active = |member: &Member| view.active_name_node() == Some(&member.pod);
+    if !is_active(first.1) {
+        return Some(first);
+    }
+    let standby = outdated.find(|(group, _)| group.role == first.0.role);
+    Some(standby.unwrap_or(first))
+}
+
 /// A member other than this one that is not ready, or not there.
-fn absent_other(state: &EngineView, next: &Member) -> Option<String> {
+fn absent_other(state: &EngineView, next: (&Group, &Member), view: &View) -> Option<String> {
     let unready = state
         .members()
-        .find(|(_, member)| !member.ready && member.pod != next.pod)
+        .filter(|(_, member)| !member.ready && member.pod != next.1.pod)
+        .find(|(_, member)| !awaits_data_nodes(member, next.0, view))
         .map(|(_, member)| format!("pod {}", member.pod));
     let short = || {
         state
@@ -92,6 +117,18 @@ fn absent_other(state: &EngineView, next: &Member) -> Option<String> {
             .map(|group| format!("StatefulSet {}", group.name))
     };
     unready.or_else(short)
+}
+
+/// A standby in safe mode waits for DataNodes to report to it, which they do only once they have been restarted with its
+/// address. While another NameNode is active, it does not hold them up.
+fn awaits_data_nodes(member: &Member, next: &Group, view: &View) -> bool {
+    let state = view.name_nodes.get(&member.pod);
+    next.role == Role::DataNode
+        && state.is_some_and(|state| !state.active && state.safe_mode)
+        && view
+            .name_nodes
+            .values()
+            .any(|other| other.active && !other.safe_mode)
 }
 
 /// Partitions with no more replicas than the minimum can never spare one; they do not hold the restart up for ever.

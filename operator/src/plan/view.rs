@@ -1,9 +1,15 @@
 //! The state of the world as far as decisions depend on it.
 
+use std::collections::BTreeMap;
+
 use crds::names::Role;
 
 use super::{Part, Partition};
-use crate::engine::Engine;
+use crate::{
+    engine::Engine,
+    milestone::{FormatTarget, Milestone},
+    name_node::NameNodeState,
+};
 
 /// Everything that a plan depends on.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,10 +18,12 @@ pub struct View {
     pub kafka: EngineView,
     /// Cassandra nodes.
     pub cassandra: EngineView,
-    /// NameNode and DataNodes.
+    /// NameNodes, DataNodes, JournalNodes and ZooKeeper.
     pub hdfs: EngineView,
-    /// The Job that formats the NameNode.
-    pub format: Format,
+    /// The Jobs that format; those that are absent are left out.
+    pub formats: BTreeMap<FormatTarget, JobState>,
+    /// What NameNodes say of themselves, by pod; those that do not answer are left out.
+    pub name_nodes: BTreeMap<String, NameNodeState>,
     /// Topics.
     pub topics: Bootstrap,
     /// Keyspace and tables.
@@ -37,14 +45,23 @@ pub struct View {
 /// One engine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EngineView {
-    /// It has formed once; for HDFS: it is formatted.
-    pub formed: bool,
+    /// What must have happened once.
+    pub records: Vec<Record>,
     /// Why its placement cannot be satisfied.
     pub unplaceable: Option<String>,
-    /// A claim does not say yet that the engine has formed.
-    pub unmarked: bool,
     /// Its StatefulSets, in the order in which they are restarted.
     pub groups: Vec<Group>,
+}
+
+/// Whether a milestone is behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Which one.
+    pub milestone: Milestone,
+    /// The status or a volume says so.
+    pub recorded: bool,
+    /// A claim of its roles does not say so.
+    pub unmarked: bool,
 }
 
 /// A StatefulSet.
@@ -83,12 +100,9 @@ pub struct Member {
     pub stuck: Option<String>,
 }
 
-/// The Job that formats the NameNode.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// There is none.
-    #[default]
-    Absent,
+/// A Job that formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobState {
     /// It runs.
     Running,
     /// It gave up.
@@ -152,6 +166,12 @@ impl View {
             .any(|(group, member)| group.role == brokers && member.outdated)
     }
 
+    /// The pod of the NameNode that is active, where one says so.
+    pub fn active_name_node(&self) -> Option<&str> {
+        let mut told = self.name_nodes.iter();
+        told.find(|(_, state)| state.active).map(|(pod, _)| pod.as_str())
+    }
+
     /// Takes in how the parts stand after a bootstrap.
     pub fn set_parts(&mut self, state: impl Fn(Part) -> Bootstrap) {
         self.topics = state(Part::Topics);
@@ -187,6 +207,16 @@ impl EngineView {
         self.groups.iter().any(|group| group.live.is_some())
     }
 
+    /// Everything that must have happened once has.
+    pub fn formed(&self) -> bool {
+        self.records.iter().all(|record| record.recorded)
+    }
+
+    /// Its StatefulSets of a role.
+    pub fn groups_of(&self, role: Role) -> impl Iterator<Item = &Group> {
+        self.groups.iter().filter(move |group| group.role == role)
+    }
+
     /// Every pod.
     pub fn members(&self) -> impl Iterator<Item = (&Group, &Member)> {
         self.groups
@@ -199,6 +229,11 @@ impl Group {
     /// Every member asked for is ready.
     pub fn ready(&self) -> bool {
         self.live.is_some() && self.ready_members() >= self.desired
+    }
+
+    /// Members that exist, or once did: their volumes are kept when the object or the StatefulSet goes, or is scaled to nothing.
+    pub fn baseline(&self) -> i32 {
+        self.live.unwrap_or(0).max(self.claims.min(self.desired))
     }
 
     /// Members that are ready.

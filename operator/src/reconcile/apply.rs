@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use crds::{names::LABEL_RACK, status::Identity};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{PersistentVolumeClaim, Pod},
+};
 use kube::ResourceExt;
 use serde_json::json;
 
@@ -18,6 +21,7 @@ use crate::{
     api::{Error, Object, Writer},
     build::{self, CLUSTER_ID_ANNOTATION, Resources},
     engine::{Engine, volume_size},
+    milestone::{FormatTarget, Milestone},
     plan::Step,
 };
 
@@ -55,8 +59,12 @@ impl Applier<'_> {
     pub async fn step(&self, step: &Step) -> Result<(), Error> {
         match step {
             Step::ApplyEngine { engine, replicas } => self.engine(*engine, replicas).await,
-            Step::Format => self.format().await,
-            Step::RecordFormed(engine) => self.record_formed(*engine).await,
+            Step::Format(target) => self.format(*target).await,
+            Step::Clear(target) => {
+                let job = build::hdfs::format_job_name(&self.pipeline.names, *target);
+                self.writer.delete::<Job>(&job, None).await
+            }
+            Step::Record(milestone) => self.record(*milestone).await,
             Step::ApplyWorkers(role) => {
                 for wanted in self
                     .resources
@@ -147,7 +155,10 @@ impl Applier<'_> {
             }
             let mut object = wanted.object.clone();
             let name = object.name_any();
-            if let (Some(spec), Some(allowed)) = (object.spec.as_mut(), replicas.get(&name)) {
+            let Some(allowed) = replicas.get(&name) else {
+                continue;
+            };
+            if let Some(spec) = object.spec.as_mut() {
                 spec.replicas = Some(*allowed);
             }
             self.writer
@@ -158,20 +169,21 @@ impl Applier<'_> {
     }
 
     /// The claim first: the Job's pod mounts it, and later the NameNode finds it by its name.
-    async fn format(&self) -> Result<(), Error> {
+    async fn format(&self, target: FormatTarget) -> Result<(), Error> {
         let claim = build::hdfs::name_node_claim(self.pipeline);
         if !self.observed.claims.contains_key(&claim.name_any()) {
             self.writer.converge(None, &claim).await?;
         }
         self.writer
-            .converge(None, &build::hdfs::format_job(self.pipeline))
+            .converge(None, &build::hdfs::format_job(self.pipeline, target))
             .await
     }
 
-    /// Writes on the engine's volumes what an object that is created again must know.
-    async fn record_formed(&self, engine: Engine) -> Result<(), Error> {
+    /// Writes on the volumes concerned what an object that is created again must know.
+    async fn record(&self, milestone: Milestone) -> Result<(), Error> {
         let identity = &self.pipeline.facts.identity;
-        for claim in identity::of_engine(engine, &self.observed.claims) {
+        let engine = milestone.engine();
+        for claim in identity::of_roles(milestone.roles(), &self.observed.claims) {
             let mut facts = BTreeMap::from([
                 (formed_annotation(), "true".to_owned()),
                 (zone_annotation(), zone(claim, engine, identity)),

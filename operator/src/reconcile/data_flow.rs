@@ -23,6 +23,19 @@ pub struct Answers {
     pub processors: Vec<Option<ProcessorStatus>>,
 }
 
+/// What the answers are held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Partitions of the topic of trades.
+    pub partitions: i32,
+    /// Whether the archive lane is asked for.
+    pub archive: bool,
+    /// Whether the hot lane is asked for.
+    pub hot: bool,
+    /// Seconds since the workers were last asked.
+    pub seconds: i64,
+}
+
 /// A condition's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -35,16 +48,25 @@ pub struct Verdict {
 }
 
 /// The new figures. Totals never fall because a worker did not answer; what is only known of all partitions together
-/// keeps its last value until all are known.
-pub fn merge(previous: Option<&DataFlow>, answers: &Answers, partitions: i32) -> Option<DataFlow> {
-    if answers.ingest.is_empty() && answers.processors.is_empty() {
-        return previous.cloned();
+/// keeps its last value until all are known. Only a lag goes on meanwhile: nobody says that it does not.
+pub fn merge(previous: Option<&DataFlow>, answers: &Answers, frame: Frame) -> Option<DataFlow> {
+    if previous.is_none() && answers.ingest.is_empty() && answers.processors.is_empty() {
+        return None;
     }
     let before = previous.cloned().unwrap_or_default();
     let archive = Lane::of(answers, |status| status.archive.as_ref());
     let hot = Lane::of(answers, |status| status.hot.as_ref());
-    let all = |lane: &Lane| i32::try_from(lane.partitions.len()).is_ok_and(|known| known >= partitions);
-    // Each lane reads every record, so a broken one is sent twice.
+    let all = |lane: &Lane| i32::try_from(lane.partitions.len()).is_ok_and(|known| known >= frame.partitions);
+    let lag = |lane: &Lane, asked: bool, before: i64| {
+        if !asked {
+            0
+        } else if all(lane) {
+            lane.lag()
+        } else {
+            lane.lag().max(before.saturating_add(frame.seconds))
+        }
+    };
+    // Only the archive lane buries what cannot be read; the figure of the other is 0.
     let dead_letters = archive
         .sum(|p| p.dead_letters)
         .saturating_add(hot.sum(|p| p.dead_letters));
@@ -62,8 +84,8 @@ pub fn merge(previous: Option<&DataFlow>, answers: &Answers, partitions: i32) ->
             all(&archive).then(|| archive.sum(|p| p.missing_ids)),
         ),
         duplicate_ids: before.duplicate_ids.max(archive.sum(|p| p.duplicates)),
-        archive_lag_seconds: archive.lag().unwrap_or(before.archive_lag_seconds),
-        hot_lag_seconds: hot.lag().unwrap_or(before.hot_lag_seconds),
+        archive_lag_seconds: lag(&archive, frame.archive, before.archive_lag_seconds),
+        hot_lag_seconds: lag(&hot, frame.hot, before.hot_lag_seconds),
         dead_letters: before.dead_letters.max(dead_letters),
     })
 }
@@ -111,6 +133,15 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
             "FeedDisconnected",
             "an ingest worker is not connected to the exchange and connects again".to_owned(),
         );
+    }
+    if answers.processors.is_empty() {
+        return no(
+            "ProcessorSilent",
+            "no processor runs; trades wait in Kafka".to_owned(),
+        );
+    }
+    if answers.processors.iter().any(Option::is_none) {
+        return no("ProcessorSilent", "a processor does not answer yet".to_owned());
     }
     for (lane, pick) in LANES {
         let waiting = answers
@@ -226,13 +257,10 @@ impl Lane {
         self.sum(|partition| u64::try_from(partition.end_offset).unwrap_or(0))
     }
 
-    fn lag(&self) -> Option<i64> {
-        let slowest = self
-            .partitions
-            .values()
-            .map(|partition| partition.lag_seconds)
-            .max()?;
-        Some(i64::try_from(slowest).unwrap_or(i64::MAX))
+    /// Of the slowest partition, in seconds.
+    fn lag(&self) -> i64 {
+        let slowest = self.partitions.values().map(|partition| partition.lag_seconds);
+        i64::try_from(slowest.max().unwrap_or(0)).unwrap_or(i64::MAX)
     }
 }
 
@@ -298,6 +326,15 @@ mod tests {
         }
     }
 
+    const fn frame(partitions: i32) -> Frame {
+        Frame {
+            partitions,
+            archive: true,
+            hot: true,
+            seconds: 0,
+        }
+    }
+
     fn answers(processors: Vec<Option<ProcessorStatus>>) -> Answers {
         Answers {
             ingest: vec![Some(ingest(true, 1_610_064_000_278))],
@@ -313,7 +350,7 @@ mod tests {
                 Some(processor(&[(0, partition(5, 6, 5))])),
                 Some(processor(&[(1, partition(7, 7, 7))])),
             ]),
-            2,
+            frame(2),
         )
         .unwrap();
         assert_eq!(
@@ -331,7 +368,7 @@ mod tests {
                 Some(processor(&[(0, partition(5, 9, 5))])),
                 Some(processor(&[(0, partition(9, 9, 9))])),
             ]),
-            1,
+            frame(1),
         )
         .unwrap();
         assert_eq!(flow.archived_trades, 9);
@@ -345,10 +382,10 @@ mod tests {
             Some(processor(&[(0, missing)])),
             Some(processor(&[(1, partition(7, 7, 7))])),
         ]);
-        let before = merge(None, &full, 2).unwrap();
+        let before = merge(None, &full, frame(2)).unwrap();
         assert_eq!(before.missing_ids, 3);
         let half = answers(vec![None, Some(processor(&[(1, partition(7, 7, 7))]))]);
-        let after = merge(Some(&before), &half, 2).unwrap();
+        let after = merge(Some(&before), &half, frame(2)).unwrap();
         assert_eq!(after, before);
     }
 
@@ -358,8 +395,38 @@ mod tests {
             archived_trades: 5,
             ..DataFlow::default()
         };
-        assert_eq!(merge(Some(&before), &Answers::default(), 1), Some(before));
-        assert_eq!(merge(None, &Answers::default(), 1), None);
+        assert_eq!(merge(Some(&before), &Answers::default(), frame(1)), Some(before));
+        assert_eq!(merge(None, &Answers::default(), frame(1)), None);
+    }
+
+    #[test]
+    fn lag_grows_while_nobody_speaks_for_a_partition() {
+        let lagging = |seconds: u64| {
+            let mut partition = partition(5, 6, 5);
+            partition.lag_seconds = seconds;
+            partition
+        };
+        let full = answers(vec![
+            Some(processor(&[(0, lagging(3))])),
+            Some(processor(&[(1, lagging(4))])),
+        ]);
+        let lags = |flow: &DataFlow| (flow.archive_lag_seconds, flow.hot_lag_seconds);
+        let later = Frame {
+            seconds: 15,
+            ..frame(2)
+        };
+        let told = merge(None, &full, later).unwrap();
+        assert_eq!(lags(&told), (4, 4));
+        let half = answers(vec![None, Some(processor(&[(1, lagging(5))]))]);
+        let aged = merge(Some(&told), &half, later).unwrap();
+        assert_eq!(lags(&aged), (19, 19));
+        for silence in [answers(vec![None, None]), answers(vec![]), Answers::default()] {
+            assert_eq!(lags(&merge(Some(&aged), &silence, later).unwrap()), (34, 34));
+        }
+        // What is told counts again as soon as all is told, and a lane that is not asked for trails nothing.
+        assert_eq!(lags(&merge(Some(&aged), &full, later).unwrap()), (4, 4));
+        let archive_only = Frame { hot: false, ..later };
+        assert_eq!(lags(&merge(Some(&aged), &half, archive_only).unwrap()), (34, 0));
     }
 
     fn gap(symbol: &str, from_id: u64, state: GapState) -> GapRecord {
@@ -390,24 +457,24 @@ mod tests {
     #[test]
     fn ids_that_ingest_misses_count_before_the_archive_can_know_of_them() {
         let answers = with_gaps(vec![gap("BTCUSDT", 106, GapState::Open)]);
-        assert_eq!(merge(None, &answers, 1).unwrap().missing_ids, 12);
+        assert_eq!(merge(None, &answers, frame(1)).unwrap().missing_ids, 12);
         let mut silent = answers.clone();
         silent.ingest = vec![None];
-        let before = merge(None, &answers, 1);
-        assert_eq!(merge(before.as_ref(), &silent, 1).unwrap().missing_ids, 12);
+        let before = merge(None, &answers, frame(1));
+        assert_eq!(merge(before.as_ref(), &silent, frame(1)).unwrap().missing_ids, 12);
     }
 
     #[test]
     fn two_feeds_of_one_symbol_miss_an_id_once() {
         let mut answers = with_gaps(vec![gap("BTCUSDT", 106, GapState::Open)]);
         answers.ingest.push(answers.ingest[0].clone());
-        assert_eq!(merge(None, &answers, 1).unwrap().missing_ids, 12);
+        assert_eq!(merge(None, &answers, frame(1)).unwrap().missing_ids, 12);
     }
 
     #[test]
     fn a_gap_under_repair_is_named_and_one_that_cannot_be_repaired_stops_the_flow() {
         let open = with_gaps((0..7).map(|n| gap("BTCUSDT", n * 100, GapState::Open)).collect());
-        let verdict = judge(merge(None, &open, 1).as_ref(), &open, NOW);
+        let verdict = judge(merge(None, &open, frame(1)).as_ref(), &open, NOW);
         assert_eq!((verdict.flowing, verdict.reason), (true, "RepairingGaps"));
         assert!(
             verdict.message.ends_with("BTCUSDT 400-411 and 2 more"),
@@ -419,7 +486,7 @@ mod tests {
             gap("ETHUSDT", 7, GapState::Open),
             gap("BTCUSDT", 106, GapState::Unrepairable),
         ]);
-        let verdict = judge(merge(None, &stuck, 1).as_ref(), &stuck, NOW);
+        let verdict = judge(merge(None, &stuck, frame(1)).as_ref(), &stuck, NOW);
         assert_eq!((verdict.flowing, verdict.reason), (false, "IdsMissing"));
         assert!(
             verdict.message.ends_with("BTCUSDT 106-117"),
@@ -453,7 +520,7 @@ mod tests {
             ..DataFlow::default()
         };
         let repaired = answers(vec![Some(processor(&[(0, partition(5, 5, 5))]))]);
-        assert_eq!(merge(Some(&before), &repaired, 1).unwrap().missing_ids, 0);
+        assert_eq!(merge(Some(&before), &repaired, frame(1)).unwrap().missing_ids, 0);
     }
 
     #[test]
@@ -472,6 +539,10 @@ mod tests {
         let mut silent = good.clone();
         silent.ingest.push(None);
         assert_eq!(reason(&flow, &silent), "IngestSilent");
+        let mut silent = good.clone();
+        silent.processors.push(None);
+        assert_eq!(reason(&flow, &silent), "ProcessorSilent");
+        assert_eq!(reason(&flow, &answers(vec![])), "ProcessorSilent");
         let mut waiting = good.clone();
         let lane = waiting.processors[0].as_mut().unwrap().hot.as_mut().unwrap();
         lane.waiting = Some("CassandraUnavailable".to_owned());

@@ -39,7 +39,7 @@ pub struct Observed {
     pub stateful_sets: Live<StatefulSet>,
     /// Workers.
     pub deployments: Live<Deployment>,
-    /// The format Job.
+    /// The Jobs that format.
     pub jobs: Live<Job>,
     /// Processes.
     pub pods: Live<Pod>,

@@ -1,17 +1,21 @@
 //! The part of a reconciliation that carries a valid pipeline out: build, plan, apply, status.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use crds::{
     names::Role,
     status::{Identity, Phase},
 };
-use kube::runtime::controller::Action;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{ResourceExt, runtime::controller::Action};
 
 use super::{
     Error, Pass, WHILE_CHANGING, WHILE_READY,
     apply::{self, Applier, Growth},
-    data_flow::{self, Answers},
+    data_flow::{self, Answers, Frame},
     deletion,
     dereference::{self, Observed},
     now, status, symbols,
@@ -22,8 +26,9 @@ use crate::{
     api,
     bootstrap::{Finding, Outcome, Unavailable, Wanted},
     build,
-    engine::Engine,
     events::Notice,
+    milestone::Milestone,
+    name_node::NameNodeState,
     plan::{self, Bootstrap, Part, Plan, Step, View},
 };
 
@@ -45,10 +50,12 @@ impl Pass<'_> {
         let resources = build::build(&pipeline);
         let wanted = Wanted::of(&pipeline);
         let part = |part| self.part(part, &wanted);
+        let name_nodes = self.name_nodes(observed).await;
         let mut view = view::view(&Sources {
             pipeline: &pipeline,
             resources: &resources,
             observed,
+            name_nodes: &name_nodes,
             part: &part,
         });
         if view.needs_partitions() {
@@ -71,7 +78,7 @@ impl Pass<'_> {
         } else {
             futures::join!(self.ask(observed), self.execute(&applier, &plan, &wanted))
         };
-        let pods = view::workers(observed, Role::Ingest);
+        let pods: Vec<&Pod> = view::running(observed, Role::Ingest).collect();
         let versions = build::workers::symbols_versions(&pipeline);
         let behind = symbols::behind(&pods, &answers.ingest, &versions);
         let executed = match executed {
@@ -103,14 +110,11 @@ impl Pass<'_> {
             applier.step(step).await?;
             match step {
                 Step::Restart { pod, .. } => self.tell(Notice::restart(pod)).await,
-                Step::RecordFormed(engine) if !engine.formed(&applier.pipeline.facts.identity) => {
-                    executed.formed.push(*engine);
+                Step::Record(milestone) if !milestone.is_recorded(&applier.pipeline.facts.identity) => {
+                    executed.milestones.push(*milestone);
                     executed.follow_at_once = true;
-                    self.tell(Notice::done(&Finding::new(
-                        "EngineFormed",
-                        format!("{engine} has formed for the first time; its identity is fixed"),
-                    )))
-                    .await;
+                    let what = Finding::new("EngineFormed", milestone.what());
+                    self.tell(Notice::done(&what)).await;
                 }
                 _ => {}
             }
@@ -182,14 +186,21 @@ impl Pass<'_> {
         (growing, fixed)
     }
 
+    /// Asks every NameNode at once.
+    async fn name_nodes(&self, observed: &Observed) -> BTreeMap<String, NameNodeState> {
+        let source = &self.context.name_nodes;
+        let asked = view::running(observed, Role::NameNode).map(|pod| async move {
+            let state = source.state(address(pod)?).await?;
+            Some((pod.name_any(), state))
+        });
+        let answers = futures::future::join_all(asked).await;
+        answers.into_iter().flatten().collect()
+    }
+
     /// Asks every worker pod at once.
     async fn ask(&self, observed: &Observed) -> Answers {
-        let addresses = |role: Role| -> Vec<Option<String>> {
-            view::workers(observed, role)
-                .into_iter()
-                .map(|pod| pod.status.as_ref()?.pod_ip.clone())
-                .collect()
-        };
+        let addresses =
+            |role: Role| -> Vec<Option<String>> { view::running(observed, role).map(address).collect() };
         let workers = &self.context.workers;
         let ingest = addresses(Role::Ingest).into_iter().map(|address| async {
             match address {
@@ -229,11 +240,16 @@ impl Pass<'_> {
             None => Some(Finding::new("VolumeCannotGrow", executed.fixed.join("; "))),
         };
         let previous = self.previous();
-        let data_flow = data_flow::merge(
-            previous.data_flow.as_ref(),
-            answers,
-            pipeline.spec.kafka.topics.trades.partitions,
-        );
+        let frame = Frame {
+            partitions: pipeline.spec.kafka.topics.trades.partitions,
+            archive: pipeline.spec.processor.archive.enabled,
+            hot: pipeline.spec.processor.hot.enabled,
+            seconds: self
+                .context
+                .memories
+                .with(&self.uid(), |memory| memory.ask(Instant::now())),
+        };
+        let data_flow = data_flow::merge(previous.data_flow.as_ref(), answers, frame);
         let memory = self.context.memories.get(&self.uid());
         let report = status::Report {
             pipeline,
@@ -262,11 +278,15 @@ impl Pass<'_> {
     }
 }
 
+fn address(pod: &Pod) -> Option<String> {
+    pod.status.as_ref()?.pod_ip.clone()
+}
+
 /// What carrying a plan out has brought.
 #[derive(Default)]
 struct Executed {
-    /// Engines that have formed.
-    formed: Vec<Engine>,
+    /// What is behind now.
+    milestones: Vec<Milestone>,
     /// Claims that cannot grow, in words.
     fixed: Vec<String>,
     /// Another step may follow at once.
@@ -276,8 +296,8 @@ struct Executed {
 impl Executed {
     fn identity(&self, before: &Identity) -> Identity {
         let mut identity = before.clone();
-        for engine in &self.formed {
-            engine.set_formed(&mut identity);
+        for milestone in &self.milestones {
+            milestone.record(&mut identity);
         }
         identity
     }

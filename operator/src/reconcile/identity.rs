@@ -1,5 +1,5 @@
-//! Facts that engines store as data and that therefore must survive the object: cluster ids, racks, and whether an
-//! engine has formed once. They live in the status and, for an object that is created again, in annotations of the
+//! Facts that engines store as data and that therefore must survive the object: cluster ids, racks, and what has
+//! happened once. They live in the status and, for an object that is created again, in annotations of the
 //! volumes. Pure.
 
 use std::collections::BTreeMap;
@@ -17,10 +17,11 @@ use kube::ResourceExt;
 use crate::{
     build::CLUSTER_ID_ANNOTATION,
     engine::Engine,
+    milestone::Milestone,
     placement::{self, Site},
 };
 
-/// Annotation of a claim: its engine has formed once.
+/// Annotation of a claim: the milestone of its role is behind ([`Milestone::roles`]).
 pub fn formed_annotation() -> String {
     qualified("formed")
 }
@@ -71,9 +72,11 @@ pub fn adopt(
         claims,
         || format!("CID-{uid}"),
     )?);
-    identity.kafka_formed |= formed(Engine::Kafka, claims);
-    identity.cassandra_formed |= formed(Engine::Cassandra, claims);
-    identity.hdfs_formatted |= formed(Engine::Hdfs, claims);
+    for milestone in Milestone::ALL {
+        if of_roles(milestone.roles(), claims).any(is_marked) {
+            milestone.record(&mut identity);
+        }
+    }
     for engine in Engine::ALL {
         if let Some(racks) = racks(engine, object, &identity, claims, sites) {
             identity.racks.insert(engine.as_str().to_owned(), racks);
@@ -89,7 +92,7 @@ fn cluster_id(
     fresh: impl Fn() -> String,
 ) -> Result<String, Conflict> {
     let mut known = recorded;
-    for claim in of_engine(engine, claims) {
+    for claim in of_roles(engine.roles(), claims) {
         let Some(on_volume) = claim.annotations().get(CLUSTER_ID_ANNOTATION) else {
             continue;
         };
@@ -108,11 +111,7 @@ fn cluster_id(
     Ok(known.unwrap_or_else(fresh))
 }
 
-fn formed(engine: Engine, claims: &BTreeMap<String, PersistentVolumeClaim>) -> bool {
-    of_engine(engine, claims).any(is_marked)
-}
-
-/// Whether a claim says that its engine has formed.
+/// Whether a claim says that the milestone of its role is behind.
 pub fn is_marked(claim: &PersistentVolumeClaim) -> bool {
     claim
         .annotations()
@@ -120,14 +119,14 @@ pub fn is_marked(claim: &PersistentVolumeClaim) -> bool {
         .is_some_and(|value| value == "true")
 }
 
-/// The claims of an engine.
-pub fn of_engine(
-    engine: Engine,
-    claims: &BTreeMap<String, PersistentVolumeClaim>,
-) -> impl Iterator<Item = &PersistentVolumeClaim> {
+/// The claims of some roles.
+pub fn of_roles<'a>(
+    roles: &'a [Role],
+    claims: &'a BTreeMap<String, PersistentVolumeClaim>,
+) -> impl Iterator<Item = &'a PersistentVolumeClaim> {
     claims.values().filter(move |claim| {
         let component = claim.labels().get(LABEL_COMPONENT).map(String::as_str);
-        engine.roles().iter().any(|role| component == Some(role.as_str()))
+        roles.iter().any(|role| component == Some(role.as_str()))
     })
 }
 
@@ -177,13 +176,18 @@ fn fresh_racks(
 /// The racks that an earlier object's volumes tell of, when they tell of each rack from the first on.
 fn racks_on_volumes(engine: Engine, claims: &BTreeMap<String, PersistentVolumeClaim>) -> Option<Vec<String>> {
     let mut zones = BTreeMap::new();
-    for claim in of_engine(engine, claims) {
+    for claim in of_roles(engine.roles(), claims) {
         if claim.labels().get(LABEL_COMPONENT).map(String::as_str) != Some(engine.racked_role().as_str()) {
             continue;
         }
-        let index: usize = claim.labels().get(LABEL_RACK)?.parse().ok()?;
-        let zone = claim.annotations().get(&zone_annotation())?;
-        zones.insert(index, zone.clone());
+        let index = claim
+            .labels()
+            .get(LABEL_RACK)
+            .and_then(|rack| rack.parse::<usize>().ok());
+        // A claim that was never marked, because the object went while it grew, says nothing; its rack's other claims do.
+        if let (Some(index), Some(zone)) = (index, claim.annotations().get(&zone_annotation())) {
+            zones.insert(index, zone.clone());
+        }
     }
     let contiguous = !zones.is_empty() && zones.keys().copied().eq(0..zones.len());
     contiguous.then(|| zones.into_values().filter(|zone| !zone.is_empty()).collect())
@@ -291,6 +295,24 @@ mod tests {
         assert_eq!(identity.kafka_cluster_id.as_deref(), Some("old-cluster"));
         assert!(identity.kafka_formed && !identity.cassandra_formed && !identity.hdfs_formatted);
         assert_eq!(identity.racks["kafka"], ["z9"]);
+    }
+
+    #[test]
+    fn a_claim_that_was_never_marked_does_not_hide_the_racks_of_the_others() {
+        let mut claims = claim(Role::KafkaBroker, "0", &[(zone_annotation(), "z9")]);
+        claims.extend(claim(Role::KafkaBroker, "1", &[]));
+        let identity = adopt(&object(None), &claims, &[site("cloud", "a")]).unwrap();
+        assert_eq!(identity.racks["kafka"], ["z9"]);
+    }
+
+    #[test]
+    fn each_kind_of_volume_tells_of_its_own_milestone() {
+        let mark = [(formed_annotation(), "true")];
+        let told = |role| adopt(&object(None), &claim(role, "0", &mark), &[]).unwrap();
+        let journals = told(Role::JournalNode);
+        assert!(journals.hdfs_edits_shared && !journals.hdfs_formatted && !journals.hdfs_failover_formatted);
+        assert!(told(Role::ZooKeeper).hdfs_failover_formatted);
+        assert!(told(Role::NameNode).hdfs_formatted);
     }
 
     #[test]

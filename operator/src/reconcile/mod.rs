@@ -12,6 +12,7 @@ pub mod subset;
 pub mod symbols;
 #[cfg(test)]
 mod tests;
+mod transient;
 pub mod validate;
 pub mod view;
 

@@ -229,7 +229,11 @@ fn components(report: &Report<'_>) -> BTreeMap<String, ComponentStatus> {
     let engines = report.view.engines().map(|(engine, state)| {
         let (ready, desired) = state.count();
         let version = Engine::version(engine, &report.pipeline.spec).to_owned();
-        let status = component(ready, desired, Some(version), awaited(engine.condition()));
+        let mut message = awaited(engine.condition());
+        if engine == Engine::Hdfs && message.is_empty() {
+            message = active_name_node(report.view);
+        }
+        let status = component(ready, desired, Some(version), message);
         (engine.as_str().to_owned(), status)
     });
     let workers = [Role::Ingest, Role::Processor].map(|role| {
@@ -249,6 +253,11 @@ fn components(report: &Report<'_>) -> BTreeMap<String, ComponentStatus> {
         (role.to_string(), component(ready, desired, None, message))
     });
     engines.into_iter().chain(workers).collect()
+}
+
+fn active_name_node(view: &View) -> String {
+    let active = view.active_name_node();
+    active.map(|pod| format!("{pod} is active")).unwrap_or_default()
 }
 
 fn endpoints(names: &Names) -> BTreeMap<String, String> {

@@ -32,7 +32,8 @@ async fn a_fresh_pipeline_becomes_ready_and_workers_come_last() {
     let status = cluster.status();
     assert_eq!(cluster.engines.calls(), [1, 1, 1]);
     assert_eq!(status.components["kafka"].summary, "6/6");
-    assert_eq!(status.components["hdfs"].summary, "4/4");
+    assert_eq!(status.components["hdfs"].summary, "11/11");
+    assert_eq!(status.components["hdfs"].message, "market-namenode-0 is active");
     let flow = status.data_flow.unwrap();
     assert_eq!(
         (flow.ingested_trades, flow.archived_trades, flow.missing_ids),
@@ -40,6 +41,7 @@ async fn a_fresh_pipeline_becomes_ready_and_workers_come_last() {
     );
     let identity = status.identity.unwrap();
     assert!(identity.kafka_formed && identity.cassandra_formed && identity.hdfs_formatted);
+    assert!(identity.hdfs_edits_shared && identity.hdfs_failover_formatted);
     assert_eq!(identity.racks["kafka"], ["cloud-a", "cloud-b"]);
     for type_ in [
         condition::READY,
@@ -71,16 +73,33 @@ async fn an_operator_that_restarts_at_every_step_loses_nothing() {
     cluster.apply(|_| {});
     cluster.converge(Cluster::restart_operator).await;
     let writes = cluster.api.writes();
-    let formats = writes.iter().filter(|write| write.contains("/jobs/"));
-    assert_eq!(formats.count(), 1);
-    let restarts = writes.iter().filter(|write| write.starts_with("DELETE"));
-    assert_eq!(restarts.count(), 0);
+    let formats: Vec<_> = writes
+        .iter()
+        .filter(|write| write.contains("/jobs/") && !write.starts_with("DELETE"))
+        .map(|write| write.rsplit('/').next().unwrap())
+        .collect();
+    assert_eq!(
+        formats,
+        [
+            "market-namenode-format",
+            "market-zookeeper-format",
+            "market-journalnode-format"
+        ]
+    );
+    // Nothing is deleted but each Job, once what it did is recorded.
+    let deleted = writes.iter().filter(|write| write.starts_with("DELETE"));
+    assert!(
+        deleted.clone().all(|write| write.contains("/jobs/")),
+        "{writes:?}"
+    );
+    assert_eq!(deleted.count(), 3);
+    assert!(cluster.api.find("/jobs/").is_empty());
 }
 
 #[tokio::test]
 async fn an_invalid_spec_is_reported_and_nothing_is_applied() {
     let cluster = Cluster::new();
-    cluster.apply(|spec| spec["hdfs"]["nameNodes"] = json!(2));
+    cluster.apply(|spec| spec["kafka"]["config"] = json!({"node.id": "1"}));
     cluster.reconcile().await.unwrap();
     assert_eq!(cluster.status().phase, Some(Phase::Invalid));
     assert!(!cluster.condition(condition::READY).0);
@@ -122,6 +141,46 @@ async fn a_changed_kafka_config_restarts_one_pod_at_a_time() {
     );
     assert!(restarted.len() >= 3, "{restarted:?}");
     assert_eq!(cluster.condition(condition::READY), (true, "AllReady".to_owned()));
+}
+
+#[tokio::test]
+async fn one_name_node_becomes_two_and_never_one_again() {
+    let name_nodes = |cluster: &Cluster| {
+        let set = &cluster.api.find("/statefulsets/market-namenode")[0].1;
+        set["spec"]["replicas"].as_i64().unwrap()
+    };
+    let mut cluster = Cluster::new();
+    cluster.apply(|spec| spec["hdfs"]["nameNodes"] = json!(1));
+    cluster.converge(|_| {}).await;
+    assert_eq!(cluster.status().components["hdfs"].summary, "4/4");
+    let start = cluster.api.writes().len();
+
+    cluster.apply(|spec| spec["hdfs"]["nameNodes"] = json!(2));
+    cluster
+        .converge(|cluster| {
+            let shared = cluster.status().identity.unwrap().hdfs_edits_shared;
+            let sharing = !cluster.api.find("/jobs/market-journalnode-format").is_empty();
+            if sharing && !shared {
+                assert_eq!(name_nodes(cluster), 0, "edits are copied while no NameNode runs");
+            }
+            cluster.restart_operator();
+        })
+        .await;
+    assert_eq!(name_nodes(&cluster), 2);
+    assert_eq!(cluster.status().components["hdfs"].summary, "11/11");
+    let writes = cluster.api.writes();
+    let formats = writes[start..]
+        .iter()
+        .filter(|write| write.contains("/jobs/") && !write.starts_with("DELETE"));
+    assert_eq!(formats.count(), 2, "{writes:?}");
+
+    cluster.apply(|spec| spec["hdfs"]["nameNodes"] = json!(1));
+    cluster.reconcile().await.unwrap();
+    assert_eq!(
+        cluster.condition(condition::READY),
+        (false, "NameNodesReduced".to_owned())
+    );
+    assert_eq!(name_nodes(&cluster), 2);
 }
 
 #[tokio::test]
@@ -226,6 +285,20 @@ async fn a_paused_pipeline_is_watched_and_not_changed() {
             .iter()
             .all(|w| w.ends_with("/status") || w.ends_with("/events")),
         "{writes:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_pipeline_without_processors_does_not_claim_to_flow() {
+    let cluster = ready().await;
+    cluster.apply(|spec| spec["processor"]["replicas"] = json!(0));
+    for (path, _) in cluster.api.find("/pods/market-processor") {
+        cluster.api.remove(&path);
+    }
+    cluster.reconcile().await.unwrap();
+    assert_eq!(
+        cluster.condition(condition::DATA_FLOWING),
+        (false, "ProcessorSilent".to_owned())
     );
 }
 

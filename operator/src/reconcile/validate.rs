@@ -61,8 +61,8 @@ pub struct ValidatedPipeline {
 pub fn validate(object: &CryptoPipeline, facts: Facts) -> Result<ValidatedPipeline, Invalid> {
     let spec = &object.spec;
     let mut problems = vec![];
-    if spec.hdfs.name_nodes != 1 {
-        problems.push(Problem::HighAvailabilityUnavailable);
+    if facts.identity.hdfs_edits_shared && !spec.hdfs.is_highly_available() {
+        problems.push(Problem::NameNodesReduced);
     }
     sites::check(spec, &facts, &mut problems);
     kafka_config::check(&spec.kafka, &mut problems);

@@ -1,5 +1,7 @@
 //! From the objects that were read to the view that a plan is made from. Pure.
 
+use std::collections::BTreeMap;
+
 use crds::names::{LABEL_COMPONENT, Role};
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
@@ -12,8 +14,10 @@ use super::{dereference::Observed, identity, validate::ValidatedPipeline};
 use crate::{
     build::{self, Resources, RoleDeployment, RoleStatefulSet},
     engine::{Engine, named_placement},
+    milestone::{FormatTarget, Milestone},
+    name_node::NameNodeState,
     placement,
-    plan::{Bootstrap, EngineView, Format, Group, Member, Part, View, WorkerView},
+    plan::{Bootstrap, EngineView, Group, JobState, Member, Part, Record, View, WorkerView},
 };
 
 /// What the view is made from.
@@ -24,6 +28,8 @@ pub struct Sources<'a> {
     pub resources: &'a Resources,
     /// The objects that exist.
     pub observed: &'a Observed,
+    /// What NameNodes say of themselves, by pod.
+    pub name_nodes: &'a BTreeMap<String, NameNodeState>,
     /// How a part in its engines stands.
     pub part: &'a dyn Fn(Part) -> Bootstrap,
 }
@@ -38,7 +44,14 @@ pub fn view(sources: &Sources<'_>) -> View {
         kafka: engine(Engine::Kafka, sources),
         cassandra: engine(Engine::Cassandra, sources),
         hdfs: engine(Engine::Hdfs, sources),
-        format: format(observed.jobs.get(&build::hdfs::format_job_name(&pipeline.names))),
+        formats: FormatTarget::ALL
+            .into_iter()
+            .filter_map(|target| {
+                let name = build::hdfs::format_job_name(&pipeline.names, target);
+                Some((target, job(observed.jobs.get(&name)?)))
+            })
+            .collect(),
+        name_nodes: sources.name_nodes.clone(),
         topics: (sources.part)(Part::Topics),
         schema: (sources.part)(Part::Schema),
         archive: (sources.part)(Part::Archive),
@@ -66,12 +79,26 @@ fn engine(engine: Engine, sources: &Sources<'_>) -> EngineView {
         .collect();
     let order = |role: Role| engine.roles().iter().position(|other| *other == role);
     groups.sort_by_key(|group| order(group.role));
+    // Without a second NameNode, JournalNodes and ZooKeeper have no milestone.
+    let records = Milestone::ALL
+        .into_iter()
+        .filter(|milestone| milestone.engine() == engine)
+        .filter(|milestone| groups.iter().any(|group| milestone.roles().contains(&group.role)))
+        .map(|milestone| record(milestone, sources))
+        .collect();
     EngineView {
-        formed: engine.formed(&sources.pipeline.facts.identity),
+        records,
         unplaceable: unplaceable(sources, &engine.to_string(), engine.placement_name(spec)),
-        unmarked: identity::of_engine(engine, &sources.observed.claims)
-            .any(|claim| !identity::is_marked(claim)),
         groups,
+    }
+}
+
+fn record(milestone: Milestone, sources: &Sources<'_>) -> Record {
+    Record {
+        milestone,
+        recorded: milestone.is_recorded(&sources.pipeline.facts.identity),
+        unmarked: identity::of_roles(milestone.roles(), &sources.observed.claims)
+            .any(|claim| !identity::is_marked(claim)),
     }
 }
 
@@ -167,14 +194,12 @@ pub fn ended(pod: &Pod) -> bool {
     matches!(phase, Some("Succeeded" | "Failed"))
 }
 
-/// The pods of a role's workers that may answer.
-pub fn workers(observed: &Observed, role: Role) -> Vec<&Pod> {
-    let of_role = |pod: &Pod| pod.labels().get(LABEL_COMPONENT).map(String::as_str) == Some(role.as_str());
-    observed
-        .pods
-        .values()
-        .filter(|pod| of_role(pod) && pod.metadata.deletion_timestamp.is_none() && !ended(pod))
-        .collect()
+/// The pods of a role, without those that are on their way out.
+pub fn running(observed: &Observed, role: Role) -> impl Iterator<Item = &Pod> {
+    observed.pods.values().filter(move |pod| {
+        let component = pod.labels().get(LABEL_COMPONENT).map(String::as_str);
+        component == Some(role.as_str()) && pod.metadata.deletion_timestamp.is_none() && !ended(pod)
+    })
 }
 
 /// Why a pod cannot run and will not without a change: its image or configuration is bad, it crashes at once, or no
@@ -214,8 +239,7 @@ fn stuck(pod: &Pod) -> Option<String> {
     Some(format!("Unschedulable: {message}"))
 }
 
-fn format(job: Option<&Job>) -> Format {
-    let Some(job) = job else { return Format::Absent };
+fn job(job: &Job) -> JobState {
     let holds = |type_: &str| {
         let conditions = job.status.as_ref().and_then(|status| status.conditions.as_ref());
         conditions
@@ -224,11 +248,11 @@ fn format(job: Option<&Job>) -> Format {
             .any(|condition| condition.type_ == type_ && condition.status == "True")
     };
     if holds("Complete") {
-        Format::Succeeded
+        JobState::Succeeded
     } else if holds("Failed") {
-        Format::Failed
+        JobState::Failed
     } else {
-        Format::Running
+        JobState::Running
     }
 }
 

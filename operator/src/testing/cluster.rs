@@ -141,6 +141,16 @@ impl Cluster {
                 self.api.put(&claim_path, claim);
             }
         }
+        for (path, pod) in self.api.find(&format!("/pods/{name}-")) {
+            let ordinal = path
+                .rsplit('-')
+                .next()
+                .and_then(|ordinal| ordinal.parse::<i64>().ok());
+            let ours = pod["metadata"]["ownerReferences"][0]["name"] == json!(name);
+            if ours && ordinal.is_some_and(|ordinal| ordinal >= replicas) {
+                self.api.remove(&path);
+            }
+        }
         let status = json!({"observedGeneration": set["metadata"]["generation"], "updateRevision": revision,
                             "replicas": replicas, "readyReplicas": replicas});
         if set["status"] != status {
@@ -213,6 +223,7 @@ fn operator(api: &ApiServer, engines: &Engines) -> Context {
         topics: Arc::new(engines.clone()),
         schema: Arc::new(engines.clone()),
         archive: Arc::new(engines.clone()),
+        name_nodes: Arc::new(engines.clone()),
         workers: Arc::new(Workers::new(api.clone())),
         memories: Memories::default(),
     }

@@ -19,6 +19,7 @@ use crate::{
         ArchiveAdmin, ArchiveWanted, Finding, Outcome, SchemaAdmin, SchemaWanted, TopicAdmin, TopicsWanted,
         Unavailable,
     },
+    name_node::{NameNodeSource, NameNodeState},
     plan::Partition,
     reconcile::symbols::SYMBOLS_ANNOTATION,
     testing::{ApiServer, core},
@@ -78,6 +79,17 @@ impl ArchiveAdmin for Engines {
             Ok(self.called(2))
         }
         .boxed()
+    }
+}
+
+/// Every NameNode says that it is active: they are asked by address, and all pods share one.
+impl NameNodeSource for Engines {
+    fn state(&self, _: String) -> BoxFuture<'_, Option<NameNodeState>> {
+        let state = NameNodeState {
+            active: true,
+            safe_mode: self.safe_mode.load(Ordering::SeqCst),
+        };
+        async move { Some(state) }.boxed()
     }
 }
 

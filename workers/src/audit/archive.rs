@@ -10,19 +10,18 @@ use parquet::{
 use super::count::Counts;
 use crate::sink::archive::{
     footer::FooterError,
-    hdfs::HdfsStore,
     layout::TEMPORARY,
     publish::PublishError,
     store::{ArchiveStore, StoredFile},
 };
 
 /// Reads symbol and id of all rows.
-pub async fn count(store: &HdfsStore) -> Result<Counts, PublishError> {
+pub async fn count(store: &impl ArchiveStore) -> Result<Counts, PublishError> {
     let mut counts = Counts::default();
     for file in store.list("").await? {
         if is_data(&file) {
-            let bytes = store.read(&file.path).await?;
-            add_file(&mut counts, bytes).map_err(|error| PublishError::Footer {
+            let whole = store.read_tail(&file.path, u64::MAX).await?;
+            add_file(&mut counts, whole.bytes).map_err(|error| PublishError::Footer {
                 path: file.path,
                 source: FooterError::Parquet(error),
             })?;

@@ -17,7 +17,7 @@ use self::count::Counts;
 use crate::{
     kafka::bounded::BoundedReadError,
     sink::{
-        archive::{hdfs::HdfsStore, publish::PublishError},
+        archive::{hdfs::HdfsStore, publish::PublishError, retry::Retrying},
         hot::{HotError, cassandra::connect},
     },
 };
@@ -63,7 +63,7 @@ pub async fn run(config: &AuditorConfig, symbols: &[String]) -> Result<AuditRepo
         Ok(cassandra::count(&session, &config.cassandra.keyspace).await?)
     };
     let archive = async {
-        let store = HdfsStore::new(config.hdfs.clone());
+        let store = Retrying::new(HdfsStore::new(config.hdfs.clone()));
         Ok::<Counts, AuditError>(archive::count(&store).await?)
     };
     let (kafka, cassandra, archive) = tokio::try_join!(kafka, cassandra, archive)?;

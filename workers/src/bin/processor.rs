@@ -25,7 +25,7 @@ use workers::{
     },
     shutdown,
     sink::{
-        archive::{clean, hdfs::HdfsStore},
+        archive::{clean, hdfs::HdfsStore, retry::Retrying},
         dead_letter::DeadLetters,
         hot::CassandraStore,
     },
@@ -36,6 +36,9 @@ use workers::{
 const LOOP_LIMIT: Duration = Duration::from_mins(1);
 const CLEAN_EVERY: Duration = Duration::from_hours(1);
 const CLEAN_RETRY: Duration = Duration::from_secs(30);
+
+/// HDFS, through failovers.
+type Archive = Retrying<HdfsStore>;
 
 /// Writes the trades of the topic to the archive and to Cassandra.
 #[derive(Parser)]
@@ -115,8 +118,8 @@ fn archive_lane(
     board: &Board,
     health: &Health,
     registry: &mut Registry,
-) -> anyhow::Result<LaneRunner<ArchiveLane<HdfsStore>>> {
-    let store = Arc::new(HdfsStore::new(archive.hdfs.clone()));
+) -> anyhow::Result<LaneRunner<ArchiveLane<Archive>>> {
+    let store = Arc::new(Retrying::new(HdfsStore::new(archive.hdfs.clone())));
     let policy = RollPolicy {
         size: archive.roll_size_bytes,
         interval: Duration::from_millis(archive.roll_interval_ms),
@@ -193,7 +196,7 @@ fn gap_lane(
 
 /// Deletes unfinished files that nobody will finish, now and every hour. At the start that includes this writer's own,
 /// of its former life.
-async fn clean_for_ever(store: Arc<HdfsStore>, writer: String) {
+async fn clean_for_ever(store: Arc<Archive>, writer: String) {
     // Once cleaned, files of this name are this life's.
     let mut own = writer.as_str();
     loop {

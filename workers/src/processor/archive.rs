@@ -88,17 +88,7 @@ impl<S: ArchiveStore> ArchiveLane<S> {
         context
             .board
             .durable(checkpoint.next, &checkpoint.seen, checkpoint.last_trade_time_us);
-        let extent = seek(source, context, checkpoint.next).await?;
-        if extent.low > checkpoint.next && checkpoint.next > 0 {
-            let lost = extent.low.abs_diff(checkpoint.next);
-            context.metrics.lost_to_retention.inc_by(lost);
-            tracing::error!(
-                partition = source.partition(),
-                from = checkpoint.next,
-                to = extent.low,
-                "Kafka has deleted records that were not archived; keep records longer (topics.trades.retention)"
-            );
-        }
+        seek(source, context, checkpoint.next).await?;
         let mut batch = OpenBatch::after(checkpoint, source.partition());
         let mut row_bytes = GUESSED_ROW_BYTES;
         loop {
@@ -129,10 +119,7 @@ impl<S: ArchiveStore> ArchiveLane<S> {
                     );
                     return Some(());
                 }
-                context
-                    .metrics
-                    .write_seconds
-                    .observe(started.elapsed().as_secs_f64());
+                context.metrics.wrote(started.elapsed());
                 context.metrics.rows.inc_by(rows as u64);
                 row_bytes = (publication.bytes() as u64).div_ceil(rows as u64);
                 source.commit(checkpoint.next);
@@ -196,23 +183,18 @@ impl<S: ArchiveStore> ArchiveLane<S> {
             "completing a batch that its writer left"
         );
         let extent = seek(source, context, footer.first).await?;
-        if extent.low > footer.first {
-            tracing::error!(
-                partition,
-                from = footer.first,
-                to = extent.low,
-                "Kafka has deleted records that the batch needs; its files will lack them"
-            );
-            context
-                .metrics
-                .lost_to_retention
-                .inc_by(extent.low.min(footer.next).abs_diff(footer.first));
-        }
         let mut batch = OpenBatch::after(before, partition);
+        let mut expected = footer.first;
         let mut done = extent.low >= footer.next;
+        if done {
+            context.count_lost(partition, expected, footer.next);
+        }
         while !done {
             let end = source
                 .read(Instant::now() + SLICE, |record| {
+                    // What is missing behind the batch is counted when it is read on from there.
+                    context.count_lost(partition, expected, record.offset.min(footer.next));
+                    expected = record.offset + 1;
                     if record.offset < footer.next
                         && let Ok(trade) = decode::trade(record.value)
                     {
@@ -269,6 +251,10 @@ impl<S: ArchiveStore> ArchiveLane<S> {
                     if record.offset < batch.next() {
                         restart = true;
                         return Flow::Enough;
+                    }
+                    if batch.next() > 0 {
+                        // An archive without a file begins where the topic begins.
+                        context.count_lost(partition, batch.next(), record.offset);
                     }
                     oldest_ms = oldest_ms.or(record.timestamp_ms);
                     match decode::trade(record.value) {

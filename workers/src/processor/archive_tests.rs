@@ -24,13 +24,16 @@ use super::{
     archive::ArchiveLane,
     lane::Lane,
     roll::RollPolicy,
-    testing::{Log, LogSource, context, event, repaired_order, trade},
+    testing::{Log, LogSource, context, event, repaired_order, trade, until},
 };
 use crate::{
     audit::{archive::add_file, count::Counts},
+    metrics::Reason,
     sink::archive::{
         layout::BatchId,
         memory::{Fault, MemoryStore},
+        retry::Retrying,
+        store::ArchiveStore,
     },
 };
 
@@ -44,7 +47,7 @@ fn rolling_every(rows: u64) -> RollPolicy {
     }
 }
 
-fn lane(store: &Arc<MemoryStore>, writer: &str, rows: u64) -> ArchiveLane<MemoryStore> {
+fn lane<S: ArchiveStore>(store: &Arc<S>, writer: &str, rows: u64) -> ArchiveLane<S> {
     ArchiveLane::new(store.clone(), rolling_every(rows), writer.to_owned(), None)
 }
 
@@ -54,6 +57,22 @@ fn log(events: impl IntoIterator<Item = Vec<u8>>) -> Log {
 
 /// Archives a whole log with one writer that nothing disturbs.
 async fn archive_all(store: &Arc<MemoryStore>, log: &Log, rows: u64) {
+    let reading = log.lock().unwrap().len() * 20 + 200;
+    let read = async {
+        for _ in 0..reading {
+            tokio::task::yield_now().await;
+        }
+    };
+    archive_until(read, store, log, rows).await;
+}
+
+/// Archives a log with one writer that is stopped then, and returns how often the lane had to try again.
+async fn archive_until<S: ArchiveStore>(
+    read: impl Future<Output = ()>,
+    store: &Arc<S>,
+    log: &Log,
+    rows: u64,
+) -> u64 {
     let stop = CancellationToken::new();
     let mut source = LogSource::new(log, stop.clone());
     let end = i64::try_from(log.lock().unwrap().len()).unwrap();
@@ -62,14 +81,16 @@ async fn archive_all(store: &Arc<MemoryStore>, log: &Log, rows: u64) {
     let context = context(0);
     let run = lane.run(&mut source, &context);
     let watch = async {
+        read.await;
         // What is read and not yet rolled is closed by the stop.
-        for _ in 0..end * 20 + 200 {
-            tokio::task::yield_now().await;
-        }
         stop.cancel();
     };
     tokio::join!(run, watch);
     assert!(*committed.lock().unwrap() <= end);
+    ["HdfsUnavailable", "ArchiveFileMissing", "ArchiveFileExists"]
+        .map(|reason| context.metrics.retries.get_or_create(&Reason { reason }).get())
+        .iter()
+        .sum()
 }
 
 fn counts(store: &MemoryStore) -> Counts {
@@ -79,6 +100,26 @@ fn counts(store: &MemoryStore) -> Counts {
         add_file(&mut counts, bytes).unwrap();
     }
     counts
+}
+
+/// Every id that was sent is there, and once.
+fn assert_complete(store: &MemoryStore, sent: &[Sent]) {
+    let mut expected = Counts::default();
+    for record in sent {
+        if let Sent::Trade { symbol, id, .. } = record {
+            expected.add(symbol, *id);
+        }
+    }
+    let found = counts(store);
+    assert_eq!(
+        found.symbols().collect::<Vec<_>>(),
+        expected.symbols().collect::<Vec<_>>()
+    );
+    for symbol in expected.symbols() {
+        let found = found.of(symbol).unwrap();
+        assert!(found.repeated.is_empty());
+        assert_eq!(found.distinct, expected.of(symbol).unwrap().distinct);
+    }
 }
 
 fn assert_no_copies(store: &MemoryStore) {
@@ -205,20 +246,29 @@ proptest! {
         // A writer that is stopped gives up at a failure, and leaves the rest to the next.
         store.heal();
         runtime.block_on(archive_all(&store, &log, rows));
+        assert_complete(&store, &sent);
+    }
 
-        let mut expected = Counts::default();
-        for record in sent {
-            if let Sent::Trade { symbol, id, .. } = record {
-                expected.add(symbol, id);
+    #[test]
+    fn no_failure_that_passes_within_a_minute_reaches_the_lane(sent in sent(), faults in faults(), rows in 1_u64..8) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        // Even if all of them came in a row, the pauses between so many attempts would be within the minute.
+        let faults = faults.into_iter().take(30).collect();
+        let store = Arc::new(Retrying::new(MemoryStore::with_faults(faults)));
+        let reading = sent.len() * 20 + 600;
+        let waited_out = async {
+            for _ in 0..reading {
+                tokio::time::advance(Duration::from_millis(100)).await;
             }
-        }
-        let found = counts(&store);
-        prop_assert_eq!(found.symbols().collect::<Vec<_>>(), expected.symbols().collect::<Vec<_>>());
-        for symbol in expected.symbols() {
-            let found = found.of(symbol).unwrap();
-            prop_assert!(found.repeated.is_empty());
-            prop_assert_eq!(&found.distinct, &expected.of(symbol).unwrap().distinct);
-        }
+        };
+        let log = log(sent.iter().map(value));
+        let retries = runtime.block_on(archive_until(waited_out, &store, &log, rows));
+        prop_assert_eq!(retries, 0);
+        assert_complete(store.inner(), &sent);
     }
 }
 
@@ -357,4 +407,58 @@ async fn a_topic_that_ends_before_the_archive_is_waited_for() {
     let new_topic = log([event(&trade("BTCUSDT", 100, 0))]);
     archive_all(&store, &new_topic, 1).await;
     assert_eq!(store.finished(), before);
+}
+
+#[tokio::test]
+async fn what_retention_deletes_before_it_is_archived_is_counted() {
+    let store = Arc::new(MemoryStore::default());
+    let log = log((0..2).map(|id| event(&trade("BTCUSDT", id, 0))));
+    let stop = CancellationToken::new();
+    let mut source = LogSource::new(&log, stop.clone());
+    let low = source.low.clone();
+    let lane = lane(&store, "only", 1);
+    let context = context(0);
+    let watch = async {
+        until("the first two are archived", || store.finished().len() == 2).await;
+        // The partition stays assigned, and what comes next is gone before it is read.
+        log.lock()
+            .unwrap()
+            .extend((2..8).map(|id| event(&trade("BTCUSDT", id, 0))));
+        *low.lock().unwrap() = 6;
+        until("the rest is archived", || store.finished().len() == 4).await;
+        stop.cancel();
+    };
+    tokio::join!(lane.run(&mut source, &context), watch);
+    assert_eq!(context.metrics.lost_to_retention.get(), 4);
+
+    // The next owner finds the topic's oldest record behind the archive's end.
+    log.lock()
+        .unwrap()
+        .extend((8..12).map(|id| event(&trade("BTCUSDT", id, 0))));
+    let stop = CancellationToken::new();
+    let mut source = LogSource::new(&log, stop.clone());
+    *source.low.lock().unwrap() = 11;
+    let watch = async {
+        until("the last is archived", || store.finished().len() == 5).await;
+        stop.cancel();
+    };
+    tokio::join!(lane.run(&mut source, &context), watch);
+    assert_eq!(context.metrics.lost_to_retention.get(), 4 + 3);
+}
+
+#[tokio::test]
+async fn a_topic_older_than_the_archive_has_lost_nothing() {
+    let store = Arc::new(MemoryStore::default());
+    let log = log((0..4).map(|id| event(&trade("BTCUSDT", id, 0))));
+    let stop = CancellationToken::new();
+    let mut source = LogSource::new(&log, stop.clone());
+    *source.low.lock().unwrap() = 3;
+    let context = context(0);
+    let lane = lane(&store, "only", 1);
+    let watch = async {
+        until("the oldest record is archived", || store.finished().len() == 1).await;
+        stop.cancel();
+    };
+    tokio::join!(lane.run(&mut source, &context), watch);
+    assert_eq!(context.metrics.lost_to_retention.get(), 0);
 }

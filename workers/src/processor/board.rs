@@ -17,6 +17,8 @@ pub struct Board(Arc<Mutex<BTreeMap<i32, Entry>>>);
 #[derive(Clone, Debug, Default)]
 struct Entry {
     status: PartitionStatus,
+    /// Whether it is known how far the sink is: before that a figure would be made up.
+    recovered: bool,
     waiting: Option<&'static str>,
     /// When Kafka got the oldest record that was read and is not durable, milliseconds since 1970.
     oldest_pending_ms: Option<i64>,
@@ -47,7 +49,7 @@ impl Board {
         }
     }
 
-    /// The lane as it is now.
+    /// The lane as it is now, without the partitions of which it is not known yet how far the sink is.
     pub fn status(&self) -> LaneStatus {
         let entries = self.entries();
         LaneStatus {
@@ -57,6 +59,7 @@ impl Board {
                 .map(str::to_owned),
             partitions: entries
                 .iter()
+                .filter(|(_, entry)| entry.recovered)
                 .map(|(number, entry)| (*number, entry.status(now_ms())))
                 .collect(),
         }
@@ -102,6 +105,7 @@ impl PartitionBoard {
     /// Everything before `next` is in the sink.
     pub fn durable(&self, next: i64, seen: &SeenIds, last_trade_time_us: i64) {
         self.update(|entry| {
+            entry.recovered = true;
             entry.status.next_offset = next;
             entry.status.end_offset = entry.status.end_offset.max(next);
             entry.status.trades = seen.trades();
@@ -168,6 +172,7 @@ mod tests {
     fn a_partition_leaves_with_its_handle_and_takes_its_reason_along() {
         let board = Board::default();
         let partition = board.partition(3);
+        partition.durable(5, &SeenIds::default(), 0);
         partition.waiting(Some("HdfsSafeMode"));
         board.end_offset(3, 7);
         let status = board.status();
@@ -175,5 +180,21 @@ mod tests {
         assert_eq!(status.partitions[&3].end_offset, 7);
         drop(partition);
         assert_eq!(board.status(), LaneStatus::default());
+    }
+
+    #[test]
+    fn a_partition_tells_no_figures_before_its_sink_has_told_them() {
+        let board = Board::default();
+        let partition = board.partition(3);
+        partition.waiting(Some("HdfsUnavailable"));
+        board.end_offset(3, 7);
+        let status = board.status();
+        assert_eq!(status.waiting.as_deref(), Some("HdfsUnavailable"));
+        assert_eq!(status.partitions, BTreeMap::new());
+        assert_eq!(board.owned(), 1);
+
+        partition.durable(5, &SeenIds::default(), 0);
+        let known = &board.status().partitions[&3];
+        assert_eq!((known.next_offset, known.end_offset), (5, 7));
     }
 }

@@ -35,6 +35,8 @@ impl Default for Pauses {
 /// What a partition's task has at hand besides its source.
 #[derive(Debug)]
 pub struct PartitionContext {
+    /// `archive` or `hot`.
+    pub lane: &'static str,
     /// Where it tells how far it is.
     pub board: PartitionBoard,
     /// What it counts.
@@ -68,6 +70,25 @@ impl PartitionContext {
                 result => return Some(result),
             }
         }
+    }
+
+    /// Counts the records from `expected` up to the one that `came`. This topic's offsets have no holes of their own: it
+    /// is not compacted (`cleanup.policy=delete`) and has no transaction markers (its producers are idempotent, not
+    /// transactional). So what is passed over is what Kafka has deleted, be it before the partition was taken or while
+    /// the lane waited: the client then goes on at the oldest record there is (`auto.offset.reset`).
+    pub fn count_lost(&self, partition: i32, expected: i64, came: i64) {
+        let lost = u64::try_from(came - expected).unwrap_or(0);
+        if lost == 0 {
+            return;
+        }
+        self.metrics.lost_to_retention.inc_by(lost);
+        tracing::error!(
+            lane = self.lane,
+            partition,
+            from = expected,
+            to = came,
+            "Kafka has deleted records that this lane had not read; keep records longer (topics.trades.retention)"
+        );
     }
 
     /// Counts records that could not be read and, where the lane has a dead-letter topic, delivers them. `None` when

@@ -75,7 +75,7 @@ impl<S: HotStore> HotLane<S> {
         let mut saved_at = Instant::now();
         let mut saved = ledger.next;
         loop {
-            let (chunk, end) = read(source, &mut ledger).await;
+            let (chunk, end) = read(source, context, &mut ledger).await;
             if chunk.went_back {
                 tracing::error!(
                     partition = source.partition(),
@@ -136,10 +136,7 @@ impl<S: HotStore> HotLane<S> {
         while let Err(error) = self.store.write(rows).await {
             patience.after(error.reason(), &error).await?;
         }
-        context
-            .metrics
-            .write_seconds
-            .observe(started.elapsed().as_secs_f64());
+        context.metrics.wrote(started.elapsed());
         Some(())
     }
 
@@ -158,7 +155,11 @@ impl<S: HotStore> HotLane<S> {
 }
 
 /// Takes what is there; waits a little for the first record, and less for more.
-async fn read(source: &mut impl PartitionSource, ledger: &mut Ledger) -> (Chunk, ReadEnd) {
+async fn read(
+    source: &mut impl PartitionSource,
+    context: &PartitionContext,
+    ledger: &mut Ledger,
+) -> (Chunk, ReadEnd) {
     let partition = source.partition();
     let mut chunk = Chunk::default();
     let mut end = ReadEnd::Deadline;
@@ -168,6 +169,10 @@ async fn read(source: &mut impl PartitionSource, ledger: &mut Ledger) -> (Chunk,
                 if record.offset < ledger.next {
                     chunk.went_back = true;
                     return Flow::Enough;
+                }
+                if ledger.next > 0 {
+                    // A lane that has kept no place yet begins where the topic begins.
+                    context.count_lost(partition, ledger.next, record.offset);
                 }
                 ledger.next = record.offset + 1;
                 chunk.records += 1;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     hot::HotLane,
     lane::Lane,
-    testing::{Log, LogSource, context, event, repaired_order, trade},
+    testing::{Log, LogSource, context, event, repaired_order, trade, until},
 };
 use crate::{
     model::Trade,
@@ -138,4 +138,42 @@ async fn a_topic_made_anew_is_read_from_its_beginning() {
     run_to_the_end(&store, &events(&[3, 4])).await;
     assert_eq!(store.rows.lock().unwrap().len(), 4);
     assert_eq!(store.ledger.lock().unwrap().as_ref().unwrap().next, 2);
+}
+
+#[tokio::test]
+async fn what_retention_deletes_before_it_is_written_is_counted() {
+    let store = Arc::new(MemoryStore::default());
+    let rows = |store: &MemoryStore| store.rows.lock().unwrap().len();
+    let log = events(&[0, 1]);
+    let stop = CancellationToken::new();
+    let mut source = LogSource::new(&log, stop.clone());
+    let low = source.low.clone();
+    let lane = HotLane::new(store.clone(), None);
+    let context = context(0);
+    let watch = async {
+        until("the first two are written", || rows(&store) == 2).await;
+        // The partition stays assigned, and what comes next is gone before it is read.
+        log.lock()
+            .unwrap()
+            .extend(events(&[2, 3, 4, 5, 6, 7]).lock().unwrap().drain(..));
+        *low.lock().unwrap() = 6;
+        until("the rest is written", || rows(&store) == 4).await;
+        stop.cancel();
+    };
+    tokio::join!(lane.run(&mut source, &context), watch);
+    assert_eq!(context.metrics.lost_to_retention.get(), 4);
+
+    // The next owner finds the topic's oldest record behind the place that was kept.
+    log.lock()
+        .unwrap()
+        .extend(events(&[8, 9, 10, 11]).lock().unwrap().drain(..));
+    let stop = CancellationToken::new();
+    let mut source = LogSource::new(&log, stop.clone());
+    *source.low.lock().unwrap() = 11;
+    let watch = async {
+        until("the last is written", || rows(&store) == 5).await;
+        stop.cancel();
+    };
+    tokio::join!(lane.run(&mut source, &context), watch);
+    assert_eq!(context.metrics.lost_to_retention.get(), 4 + 3);
 }

@@ -213,6 +213,7 @@ impl<L: Lane> LaneRunner<L> {
 
     fn start(&self, partition: i32, mut source: KafkaPartition, stop: CancellationToken) -> Owned {
         let context = PartitionContext {
+            lane: self.name,
             board: self.board.partition(partition),
             metrics: self.metrics.clone(),
             pauses: Pauses::default(),

@@ -1,6 +1,9 @@
 //! A lane's Prometheus metrics, `cryptopipeline_processor_<lane>_…`.
 
-use std::sync::atomic::AtomicU64;
+use std::{
+    sync::atomic::AtomicU64,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use crds::wire::LaneStatus;
 use prometheus_client::{
@@ -34,12 +37,12 @@ pub struct LaneMetrics {
     pub bytes: Counter,
     /// Batches that another writer had named first.
     pub lost_races: Counter,
-    /// From the end of a batch to its durability.
-    pub write_seconds: Histogram,
     /// Failed attempts, by what the lane then waited for.
     pub retries: Family<Reason, Counter>,
     /// Partitions assigned or revoked.
     pub rebalances: Counter,
+    write_seconds: Histogram,
+    last_write: Gauge<f64, AtomicU64>,
     waiting: Gauge,
     lag_seconds: Family<PartitionLabel, Gauge<u64, AtomicU64>>,
     lag_records: Family<PartitionLabel, Gauge>,
@@ -78,6 +81,12 @@ impl LaneMetrics {
             "From the end of a batch to durability",
             Unit::Seconds,
             metrics.write_seconds.clone(),
+        );
+        lane.register_with_unit(
+            "last_write_timestamp",
+            "When something last became durable, since 1970",
+            Unit::Seconds,
+            metrics.last_write.clone(),
         );
         lane.register(
             "retries",
@@ -118,13 +127,21 @@ impl LaneMetrics {
             files: Counter::default(),
             bytes: Counter::default(),
             lost_races: Counter::default(),
-            write_seconds: latency_histogram(),
             retries: Family::default(),
             rebalances: Counter::default(),
+            write_seconds: latency_histogram(),
+            last_write: Gauge::default(),
             waiting: Gauge::default(),
             lag_seconds: Family::default(),
             lag_records: Family::default(),
         }
+    }
+
+    /// A batch became durable, so long after its end.
+    pub fn wrote(&self, took: Duration) {
+        self.write_seconds.observe(took.as_secs_f64());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.last_write.set(now.as_secs_f64());
     }
 
     /// Sets the gauges to what the board says.

@@ -61,6 +61,7 @@ pub fn repaired_order() -> Vec<u64> {
 /// A context that never pauses.
 pub fn context(partition: i32) -> PartitionContext {
     PartitionContext {
+        lane: "test",
         board: Board::default().partition(partition),
         metrics: LaneMetrics::unregistered(),
         pauses: Pauses {
@@ -78,6 +79,8 @@ pub type Log = Arc<Mutex<Vec<Vec<u8>>>>;
 pub struct LogSource {
     log: Log,
     position: usize,
+    /// Records before this offset are gone.
+    pub low: Arc<Mutex<usize>>,
     /// The last offset committed.
     pub committed: Arc<Mutex<i64>>,
     stop: CancellationToken,
@@ -89,6 +92,7 @@ impl LogSource {
         Self {
             log: log.clone(),
             position: 0,
+            low: Arc::default(),
             committed: Arc::default(),
             stop,
         }
@@ -103,7 +107,7 @@ impl PartitionSource for LogSource {
     async fn extent(&self) -> Result<Extent, SourceError> {
         tokio::task::yield_now().await;
         Ok(Extent {
-            low: 0,
+            low: i64::try_from(*self.low.lock().unwrap()).unwrap(),
             high: i64::try_from(self.log.lock().unwrap().len()).unwrap(),
         })
     }
@@ -126,6 +130,7 @@ impl PartitionSource for LogSource {
             if self.stop.is_cancelled() {
                 return ReadEnd::Stopped;
             }
+            self.position = self.position.max(*self.low.lock().unwrap());
             let Some(value) = self.log.lock().unwrap().get(self.position).cloned() else {
                 return ReadEnd::Deadline;
             };
@@ -151,4 +156,15 @@ impl PartitionSource for LogSource {
     fn stop(&self) -> &CancellationToken {
         &self.stop
     }
+}
+
+/// Gives way to the other tasks of the test until something holds.
+pub async fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..100_000 {
+        if holds() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("never happened: {what}");
 }

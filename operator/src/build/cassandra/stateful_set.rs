@@ -3,7 +3,7 @@
 use crds::names::{Names, Role};
 use k8s_openapi::api::core::v1::Container;
 
-use super::{CONFIG_PATH, CQL, DEFAULT_RACK, METRICS, PORTS};
+use super::{CONFIG_PATH, DEFAULT_RACK, METRICS, PORTS};
 use crate::{
     build::{RoleStatefulSet, pod, rack::Rack, stateful_set::Engine},
     reconcile::validate::ValidatedPipeline,
@@ -25,7 +25,7 @@ pub fn build(pipeline: &ValidatedPipeline, config_hash: String) -> Vec<RoleState
         // Cassandra knows its cluster by name.
         cluster_id: &pipeline.names.pipeline,
     };
-    engine.stateful_sets(pipeline, |rack| container(pipeline, rack))
+    engine.stateful_sets(pipeline, |rack| vec![container(pipeline, rack)])
 }
 
 fn container(pipeline: &ValidatedPipeline, rack: Option<&Rack>) -> Container {
@@ -33,7 +33,7 @@ fn container(pipeline: &ValidatedPipeline, rack: Option<&Rack>) -> Container {
     let zone = rack.and_then(|rack| rack.zone.as_deref()).unwrap_or(DEFAULT_RACK);
     let image = format!("{}/cassandra:{}", spec.images.registry, spec.cassandra.version);
     // The agent answers while the process lives, whether the node has joined or not.
-    let alive = pod::http_probe(METRICS.0, "/-/healthy");
+    let alive = || pod::http_probe(METRICS.0, "/-/healthy");
     Container {
         env: Some(vec![
             pod::env_of_pod("POD_NAME", "metadata.name"),
@@ -47,9 +47,9 @@ fn container(pipeline: &ValidatedPipeline, rack: Option<&Rack>) -> Container {
         ]),
         ports: Some(pod::ports(&PORTS)),
         resources: Some(pipeline.sizings.cassandra.resources.clone()),
-        // The CQL port opens once the node has joined, which is when anybody wants to know.
-        startup_probe: Some(pod::while_starting(pod::tcp_probe(CQL.0))),
-        liveness_probe: Some(pod::for_liveness(alive)),
+        // Not the CQL port: it opens once the node has joined, and streaming its share of a large ring may take hours.
+        startup_probe: Some(pod::while_starting(alive())),
+        liveness_probe: Some(pod::for_liveness(alive())),
         readiness_probe: Some(pod::for_readiness(
             pod::script_probe("/etc/cassandra/ready.sh"),
             5,

@@ -1,30 +1,35 @@
-//! The StatefulSets of the NameNode and of DataNodes (one per rack).
+//! The StatefulSets of HDFS: one for each role, of DataNodes one per rack.
 
-use crds::names::Role;
-use k8s_openapi::api::core::v1::{Container, EnvVar};
+use crds::{names::Role, quantity, spec::Storage};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::{CONFIG_PATH, HTTP, SUPERUSER, ports};
+use super::{CONFIG_PATH, containers};
 use crate::{
-    build::{RoleStatefulSet, pod, stateful_set::Engine},
+    build::{RoleStatefulSet, stateful_set::Engine},
     reconcile::validate::ValidatedPipeline,
 };
 
-/// SIGKILL is safe for both: edits are synced before they are acknowledged, half-written blocks are recovered. A clean stop
-/// saves a DataNode the scan of its disks.
+/// SIGKILL is safe for all: edits are synced before they are acknowledged, half-written blocks are recovered. A clean stop
+/// saves a DataNode the scan of its disks, and lets a NameNode hand over.
 const GRACE_SECONDS: i64 = 60;
+/// A million edits, which is what JournalNodes keep for a NameNode that was away, take less.
+const JOURNAL_NODE_STORAGE: &str = "10Gi";
+/// One node, and the log of who held it.
+const ZOOKEEPER_STORAGE: &str = "1Gi";
 
 /// The StatefulSets of a role.
 pub fn build(pipeline: &ValidatedPipeline, role: Role, config_hash: String) -> Vec<RoleStatefulSet> {
-    engine(pipeline, role, config_hash).stateful_sets(pipeline, |_| container(pipeline, role))
+    engine(pipeline, role, config_hash).stateful_sets(pipeline, |_| containers::of(pipeline, role))
 }
 
 /// What the StatefulSets of a role are made from.
 pub fn engine(pipeline: &ValidatedPipeline, role: Role, config_hash: String) -> Engine<'_> {
     let hdfs = &pipeline.spec.hdfs;
-    let storage = if role == Role::NameNode {
-        &hdfs.name_node_storage
-    } else {
-        &hdfs.storage
+    let storage = match role {
+        Role::ZooKeeper => at_most(ZOOKEEPER_STORAGE, &hdfs.name_node_storage),
+        Role::JournalNode => at_most(JOURNAL_NODE_STORAGE, &hdfs.name_node_storage),
+        Role::NameNode => hdfs.name_node_storage.size.clone(),
+        _ => hdfs.storage.size.clone(),
     };
     Engine {
         role,
@@ -32,58 +37,16 @@ pub fn engine(pipeline: &ValidatedPipeline, role: Role, config_hash: String) -> 
         config_path: CONFIG_PATH,
         config_hash,
         grace_seconds: GRACE_SECONDS,
-        storage: storage.size.clone(),
+        storage,
         cluster_id: &pipeline.hdfs_cluster_id,
     }
 }
 
-fn container(pipeline: &ValidatedPipeline, role: Role) -> Container {
-    let sizing = match role {
-        Role::NameNode => &pipeline.sizings.name_node,
-        _ => &pipeline.sizings.data_node,
-    };
-    // The web server opens first and asks nobody.
-    let alive = || pod::http_probe(HTTP, "/jmx?qry=java.lang:type=Runtime");
-    Container {
-        env: Some(env(pipeline, role)),
-        ports: Some(pod::ports(&ports(role))),
-        resources: Some(sizing.resources.clone()),
-        startup_probe: Some(pod::while_starting(alive())),
-        liveness_probe: Some(pod::for_liveness(alive())),
-        readiness_probe: Some(pod::for_readiness(pod::script_probe("/etc/hadoop/ready.sh"), 5)),
-        ..pod::script(image(pipeline), role.as_str(), "/etc/hadoop/start.sh")
+/// So much, and never more than a NameNode gets.
+fn at_most(enough: &str, name_nodes: &Storage) -> Quantity {
+    let enough = Quantity(enough.to_owned());
+    match (quantity::bytes(&name_nodes.size), quantity::bytes(&enough)) {
+        (Ok(size), Ok(limit)) if size < limit => name_nodes.size.clone(),
+        _ => enough,
     }
-}
-
-/// Hadoop's image.
-pub fn image(pipeline: &ValidatedPipeline) -> String {
-    format!(
-        "{}/hadoop:{}",
-        pipeline.spec.images.registry, pipeline.spec.hdfs.version
-    )
-}
-
-/// The environment of a role's containers, the format Job's included.
-pub fn env(pipeline: &ValidatedPipeline, role: Role) -> Vec<EnvVar> {
-    let mut env = vec![
-        pod::env_of_pod("POD_NAME", "metadata.name"),
-        pod::env("HADOOP_USER_NAME", SUPERUSER),
-    ];
-    if role == Role::NameNode {
-        env.push(pod::env("CLUSTER_ID", &pipeline.hdfs_cluster_id));
-    } else {
-        let name_nodes = pipeline.names.name_nodes(pipeline.spec.hdfs.name_nodes);
-        let hosts: Vec<_> = name_nodes
-            .iter()
-            .filter_map(|(_, address)| address.split_once(':'))
-            .map(|(host, _)| host)
-            .collect();
-        env.push(pod::env_of_pod("POD_IP", "status.podIP"));
-        env.push(pod::env(
-            "SERVICE_HOST",
-            pipeline.names.service_host(&pipeline.names.of(role)),
-        ));
-        env.push(pod::env("NAME_NODE_HOSTS", hosts.join(" ")));
-    }
-    env
 }

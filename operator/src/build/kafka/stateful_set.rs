@@ -2,7 +2,7 @@
 
 use crds::{names::Role, quantity, spec::Storage};
 use k8s_openapi::{
-    api::core::v1::{Container, Lifecycle, LifecycleHandler, Probe, SleepAction},
+    api::core::v1::{Container, Probe},
     apimachinery::pkg::api::resource::Quantity,
 };
 
@@ -42,7 +42,7 @@ pub fn build(
         storage,
         cluster_id: &pipeline.kafka_cluster_id,
     };
-    engine.stateful_sets(pipeline, |rack| container(pipeline, role, ports, rack))
+    engine.stateful_sets(pipeline, |rack| vec![container(pipeline, role, ports, rack)])
 }
 
 /// Controllers hold the metadata log only, and never more than a broker would.
@@ -93,20 +93,8 @@ fn container(
         startup_probe: Some(pod::while_starting(alive())),
         liveness_probe: Some(pod::for_liveness(alive())),
         readiness_probe: Some(readiness(role)),
-        lifecycle: (role == Role::KafkaController).then(linger),
+        lifecycle: (role == Role::KafkaController).then(|| pod::linger(CONTROLLER_LINGER_SECONDS)),
         ..pod::script(image, role.as_str(), "/etc/kafka/start.sh")
-    }
-}
-
-fn linger() -> Lifecycle {
-    Lifecycle {
-        pre_stop: Some(LifecycleHandler {
-            sleep: Some(SleepAction {
-                seconds: CONTROLLER_LINGER_SECONDS,
-            }),
-            ..LifecycleHandler::default()
-        }),
-        ..Lifecycle::default()
     }
 }
 

@@ -1,12 +1,14 @@
 //! Hadoop's `core-site.xml`.
 
-use crds::names::Role;
+use crds::names::{Role, ZOOKEEPER_PORT};
 
 use super::hadoop_xml;
 use crate::{
     build::{hdfs::SUPERUSER, rack},
     reconcile::validate::ValidatedPipeline,
 };
+
+type Property = (&'static str, String);
 
 /// The file of a role.
 pub fn render(pipeline: &ValidatedPipeline, role: Role) -> String {
@@ -29,5 +31,44 @@ pub fn render(pipeline: &ValidatedPipeline, role: Role) -> String {
             "/etc/hadoop/topology.sh".to_owned(),
         ));
     }
+    if pipeline.spec.hdfs.is_highly_available() {
+        properties.extend(connections());
+        if role == Role::NameNode {
+            properties.extend(failover(pipeline));
+        }
+    }
     hadoop_xml(&properties)
+}
+
+/// How long a process tries to reach another. A pod that is gone does not refuse, it is silent; and with each failed try its
+/// name is looked up again.
+fn connections() -> [Property; 4] {
+    [
+        ("ipc.client.connect.timeout", "2000".to_owned()),
+        ("ipc.client.connect.max.retries.on.timeouts", "7".to_owned()),
+        // At one per second. JournalNodes that were killed together are back by then, so that of the two NameNodes only the
+        // active one must give up: a JournalNode that comes back takes no edits before the next segment.
+        ("ipc.client.connect.max.retries", "15".to_owned()),
+        // An answer that never comes from a node that is gone must not block the next question for a quarter of an hour.
+        ("ipc.client.rpc-timeout.ms", "60000".to_owned()),
+    ]
+}
+
+/// What the failover controllers read.
+fn failover(pipeline: &ValidatedPipeline) -> [Property; 3] {
+    let members = rack::members(pipeline, Role::ZooKeeper);
+    let quorum: Vec<_> = members
+        .iter()
+        .map(|member| format!("{}:{ZOOKEEPER_PORT}", member.host))
+        .collect();
+    [
+        ("ha.zookeeper.quorum", quorum.join(",")),
+        // A NameNode whose pod is gone is followed by the other one after so long.
+        ("ha.zookeeper.session-timeout.ms", "5000".to_owned()),
+        // How long the one that was active is asked to step back, before it is fenced.
+        (
+            "ha.failover-controller.graceful-fence.rpc-timeout.ms",
+            "3000".to_owned(),
+        ),
+    ]
 }

@@ -1,19 +1,25 @@
 //! Hadoop's `hdfs-site.xml`.
 
-use crds::names::{NAME_NODE_HTTP_PORT, Role};
+use crds::names::{JOURNAL_NODE_RPC_PORT, NAME_NODE_HTTP_PORT, Role};
 
 use super::hadoop_xml;
-use crate::{build::hdfs::SUPERUSER, reconcile::validate::ValidatedPipeline};
+use crate::{
+    build::{hdfs::SUPERUSER, rack},
+    reconcile::validate::ValidatedPipeline,
+};
 
 type Property = (&'static str, String);
 
 /// The file of a role.
 pub fn render(pipeline: &ValidatedPipeline, role: Role) -> String {
     let mut properties = name_service(pipeline);
-    let own = if role == Role::NameNode {
-        name_node(pipeline)
-    } else {
-        data_node()
+    let own = match role {
+        Role::JournalNode => [shared_edits(pipeline), journal_node()].concat(),
+        Role::NameNode if pipeline.spec.hdfs.is_highly_available() => {
+            [name_node(pipeline), shared_edits(pipeline), high_availability()].concat()
+        }
+        Role::NameNode => name_node(pipeline),
+        _ => data_node(),
     };
     properties.extend(own.into_iter().map(|(name, value)| (name.to_owned(), value)));
     hadoop_xml(&properties)
@@ -66,6 +72,55 @@ fn name_node(pipeline: &ValidatedPipeline) -> Vec<Property> {
         ),
         ("dfs.namenode.avoid.read.stale.datanode", "true".to_owned()),
         ("dfs.namenode.avoid.write.stale.datanode", "true".to_owned()),
+    ]
+}
+
+/// Where the active NameNode writes its edits, and the other one reads them.
+fn shared_edits(pipeline: &ValidatedPipeline) -> Vec<Property> {
+    let count = rack::replicas(pipeline, Role::JournalNode);
+    let journals: Vec<_> = pipeline
+        .names
+        .journal_nodes(count)
+        .iter()
+        .map(|host| format!("{host}:{JOURNAL_NODE_RPC_PORT}"))
+        .collect();
+    vec![(
+        "dfs.namenode.shared.edits.dir",
+        format!(
+            "qjournal://{}/{}",
+            journals.join(";"),
+            pipeline.names.name_service()
+        ),
+    )]
+}
+
+fn high_availability() -> Vec<Property> {
+    vec![
+        ("dfs.ha.automatic-failover.enabled", "true".to_owned()),
+        ("dfs.ha.fencing.methods", "shell(/etc/hadoop/fence.sh)".to_owned()),
+        // Else no NameNode would become active after a stop of all.
+        ("dfs.ha.nn.not-become-active-in-safemode", "false".to_owned()),
+        // A JournalNode that failed once gets no edits before the next segment begins: until then no other may fail. So the
+        // active NameNode begins one every 30 s, however few edits there are, and whether there is a standby to ask for it or not.
+        (
+            "dfs.namenode.edit.log.autoroll.multiplier.threshold",
+            "0".to_owned(),
+        ),
+        (
+            "dfs.namenode.edit.log.autoroll.check.interval.ms",
+            "30000".to_owned(),
+        ),
+        ("dfs.ha.log-roll.period", "-1".to_owned()),
+        ("dfs.ha.tail-edits.period", "10s".to_owned()),
+    ]
+}
+
+fn journal_node() -> Vec<Property> {
+    vec![
+        ("dfs.journalnode.edits.dir", "/data/jn".to_owned()),
+        // One that lost its disk is formatted like its peers, and gets from them what it missed.
+        ("dfs.journalnode.enable.sync.format", "true".to_owned()),
+        ("dfs.journalnode.sync.interval", "30000".to_owned()),
     ]
 }
 

@@ -4,6 +4,7 @@ pub mod cassandra_yaml;
 pub mod core_site;
 pub mod hdfs_site;
 pub mod server_properties;
+pub mod zoo_cfg;
 
 use std::fmt::Write as _;
 

@@ -57,8 +57,9 @@ fn quorum(pipeline: &ValidatedPipeline, role: Role, set: &mut impl FnMut(&str, S
         set("controller.quorum.auto.join.enable", "true".to_owned());
     }
     if roles != "controller" {
-        // Brokers may start long before their controllers do.
-        set("initial.broker.registration.timeout.ms", "300000".to_owned());
+        // Brokers may start long before their controllers do; then they exit, which is also the only way out for a broker that
+        // has lost sight of the controllers.
+        set("initial.broker.registration.timeout.ms", "120000".to_owned());
     }
 }
 

@@ -4,11 +4,16 @@ set -euo pipefail
 trap 'exit 143' TERM
 
 export DATA_NODE_HOST=$POD_NAME.$SERVICE_HOST
-for host in $NAME_NODE_HOSTS; do
-  until getent hosts "$host" > /dev/null; do
-    echo "Waiting until $host resolves"
-    sleep 2
+# One is enough: the name of another that is away is looked up again with each try to reach it.
+one_resolves() {
+  for host in $NAME_NODE_HOSTS; do
+    if getent hosts "$host" > /dev/null; then return 0; fi
   done
+  return 1
+}
+until one_resolves; do
+  echo "Waiting until one of these resolves: $NAME_NODE_HOSTS"
+  sleep 2
 done
 # The NameNode asks DNS once for the name behind this address to find the rack, and remembers the answer.
 for _ in {1..30}; do

@@ -1,12 +1,19 @@
 #!/bin/bash
-# Ready: active and out of safe mode.
+# Ready: out of safe mode, and active; or a standby that could be active at once, since it keeps reading the edits.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=hdfs-lib.sh
+source /etc/hadoop/lib.sh
 
-bean() {
-  exec 3<> /dev/tcp/127.0.0.1/9870
-  printf 'GET /jmx?qry=Hadoop:service=NameNode,name=%s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&3
-  cat <&3
-}
+# The active one begins a segment every 30 s, and a standby reads those that have ended.
+readonly longest_pause_ms=180000
 
-grep -q '"State" : "active"' <<< "$(bean NameNodeStatus)"
-grep -q '"FSState" : "Operational"' <<< "$(bean FSNamesystemState)"
+grep -q '"FSState" : "Operational"' <<< "$(jmx 127.0.0.1 9870 NameNode,name=FSNamesystemState)"
+case $(name_node_state 127.0.0.1) in
+  active) ;;
+  standby)
+    [[ -n ${NAME_NODE_HOSTS:-} ]]
+    pause=$(jmx 127.0.0.1 9870 NameNode,name=FSNamesystem | sed -n 's/.*"MillisSinceLastLoadedEdits" : \([0-9]*\).*/\1/p')
+    ((pause < longest_pause_ms))
+    ;;
+  *) exit 1 ;;
+esac

@@ -38,10 +38,13 @@ type Change = fn(&mut ValidatedPipeline);
 #[case::broker_heap(|p: &mut ValidatedPipeline| p.sizings.broker.heap_mib = 300, &[Role::KafkaBroker])]
 #[case::cassandra_heap(|p: &mut ValidatedPipeline| p.sizings.cassandra.heap_mib = 600, &[Role::Cassandra])]
 #[case::block_copies(|p: &mut ValidatedPipeline| p.spec.hdfs.replication = Some(2), &[Role::NameNode])]
+#[case::journal_node_heap(|p: &mut ValidatedPipeline| p.sizings.journal_node.heap_mib = 100, &[Role::JournalNode])]
+#[case::zoo_keeper_heap(|p: &mut ValidatedPipeline| p.sizings.zoo_keeper.heap_mib = 100, &[Role::ZooKeeper])]
+#[case::failover_controller_heap(|p: &mut ValidatedPipeline| p.sizings.failover_controller.heap_mib = 100, &[Role::NameNode])]
 #[case::symbol(|p: &mut ValidatedPipeline| p.spec.ingest.symbols.push("XRPUSDT".into()), &[])]
 #[case::roll_size(|p: &mut ValidatedPipeline| p.roll_size_bytes = 1 << 20, &[Role::Processor])]
 #[case::partitions(|p: &mut ValidatedPipeline| p.spec.kafka.topics.trades.partitions = 60, &[])]
-#[case::formation(|p: &mut ValidatedPipeline| { let i = &mut p.facts.identity; i.kafka_formed = true; i.cassandra_formed = true; i.hdfs_formatted = true; }, &[])]
+#[case::formation(|p: &mut ValidatedPipeline| { let i = &mut p.facts.identity; i.kafka_formed = true; i.cassandra_formed = true; i.hdfs_formatted = true; i.hdfs_edits_shared = true; i.hdfs_failover_formatted = true; }, &[])]
 #[case::more_members(|p: &mut ValidatedPipeline| { p.spec.kafka.brokers = 5; p.spec.cassandra.nodes = 6; p.spec.hdfs.data_nodes = 7; }, &[])]
 fn a_change_restarts_only_the_roles_it_concerns(#[case] change: Change, #[case] concerned: &[Role]) {
     let before = demo();
@@ -62,6 +65,8 @@ fn forming_the_clusters_changes_config_maps_but_no_workload() {
     let mut after = before.clone();
     after.facts.identity.kafka_formed = true;
     after.facts.identity.cassandra_formed = true;
+    after.facts.identity.hdfs_edits_shared = true;
+    after.facts.identity.hdfs_failover_formatted = true;
     let (before, after) = (build(&before), build(&after));
     assert_eq!(before.stateful_sets, after.stateful_sets);
     let formation = |name: &str| {
@@ -77,6 +82,8 @@ fn forming_the_clusters_changes_config_maps_but_no_workload() {
     let expected = ("initial\n".to_owned(), "formed\n".to_owned());
     assert_eq!(formation("market-kafka-controller"), expected);
     assert_eq!(formation("market-cassandra"), expected);
+    assert_eq!(formation("market-journalnode"), expected);
+    assert_eq!(formation("market-zookeeper"), expected);
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crds::{CryptoPipeline, status::Identity};
+use crds::{CryptoPipeline, names::Role, status::Identity};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    build::{Resources, hdfs},
+    build::{Resources, hdfs, rack},
+    milestone::FormatTarget,
     reconcile::validate::{Facts, ValidatedPipeline, validate},
 };
 
@@ -67,7 +68,7 @@ pub fn demo() -> ValidatedPipeline {
     )
 }
 
-/// Every object as JSON, the format Job and the NameNode's claim included.
+/// Every object as JSON, the format Jobs and the NameNode's claim included.
 pub fn objects(pipeline: &ValidatedPipeline, resources: &Resources) -> Vec<Value> {
     let Resources {
         service_accounts,
@@ -83,7 +84,11 @@ pub fn objects(pipeline: &ValidatedPipeline, resources: &Resources) -> Vec<Value
     objects.extend(json(pod_disruption_budgets));
     objects.extend(json(stateful_sets.iter().map(|set| &set.object)));
     objects.extend(json(deployments.iter().map(|deployment| &deployment.object)));
-    objects.extend(json([hdfs::format_job(pipeline)]));
+    let formatted = rack::replicas(pipeline, Role::JournalNode) > 0;
+    let targets = FormatTarget::ALL
+        .into_iter()
+        .filter(|target| formatted || *target == FormatTarget::NameNode);
+    objects.extend(json(targets.map(|target| hdfs::format_job(pipeline, target))));
     objects.extend(json([hdfs::name_node_claim(pipeline)]));
     objects
 }

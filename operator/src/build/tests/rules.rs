@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crds::names::Role;
+use k8s_openapi::api::core::v1::{Container, Probe};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -22,6 +23,7 @@ prop_compose! {
         brokers in 1_i32..30,
         controllers in prop::sample::select(vec![0, 1, 3, 5]),
         nodes in 1_i32..20,
+        name_nodes in 1_i32..=2,
         data_nodes in 1_i32..40,
         symbols in 1_usize..12,
         shards in 1_usize..5,
@@ -40,7 +42,7 @@ prop_compose! {
                 "kafka": {"placement": "east", "brokers": brokers, "controllers": controllers},
                 "processor": {"placement": "east"},
                 "cassandra": {"placement": "east", "nodes": nodes},
-                "hdfs": {"placement": "east", "dataNodes": data_nodes},
+                "hdfs": {"placement": "east", "nameNodes": name_nodes, "dataNodes": data_nodes},
             },
         });
         let zones = &ZONES[..zones];
@@ -111,47 +113,68 @@ fn references_resolve(objects: &[Value]) {
     for (_, template) in templates(objects) {
         let pod = template.spec.unwrap();
         assert_exists(format!("ServiceAccount/{}", pod.service_account_name.unwrap()));
-        let container = &pod.containers[0];
-        let ports: BTreeSet<_> = container
-            .ports
-            .iter()
-            .flatten()
-            .filter_map(|port| port.name.clone())
-            .collect();
-        let probes = [
-            &container.startup_probe,
-            &container.liveness_probe,
-            &container.readiness_probe,
-        ];
-        for probe in probes.into_iter().flatten() {
-            let probe = serde_json::to_value(probe).unwrap();
-            let port = probe
-                .pointer("/httpGet/port")
-                .or_else(|| probe.pointer("/tcpSocket/port"));
-            assert!(port.is_none_or(|port| ports.contains(text(port))), "{probe}");
-        }
         let volumes = pod.volumes.unwrap();
+        let mut maps = vec![];
         for name in volumes
             .iter()
             .filter_map(|volume| Some(&volume.config_map.as_ref()?.name))
         {
             let id = format!("ConfigMap/{name}");
             assert_exists(id.clone());
-            // What the container runs and is probed by is in its ConfigMap.
-            let map = objects.iter().find(|object| self::id(object) == id).unwrap();
-            let scripts = container.command.iter().flatten().chain(
-                probes
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|probe| probe.exec.as_ref()?.command.as_ref())
-                    .flatten(),
-            );
-            for script in scripts.filter(|word| word.starts_with("/etc/")) {
+            maps.push(objects.iter().find(|object| self::id(object) == id).unwrap());
+        }
+        for container in &pod.containers {
+            probed_ports_are_open(container);
+            // What the container runs, and is probed and stopped by, is in its ConfigMap.
+            for script in commands(container).filter(|word| word.starts_with("/etc/")) {
                 let file = script.rsplit('/').next().unwrap();
-                assert!(map["data"].get(file).is_some(), "{script} is not in {id}");
+                let found = maps.iter().any(|map| map["data"].get(file).is_some());
+                assert!(found, "{script} is in no ConfigMap");
             }
         }
     }
+}
+
+fn probes(container: &Container) -> impl Iterator<Item = &Probe> {
+    [
+        &container.startup_probe,
+        &container.liveness_probe,
+        &container.readiness_probe,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn probed_ports_are_open(container: &Container) {
+    let ports: BTreeSet<_> = container
+        .ports
+        .iter()
+        .flatten()
+        .filter_map(|port| port.name.clone())
+        .collect();
+    for probe in probes(container) {
+        let probe = serde_json::to_value(probe).unwrap();
+        let port = probe
+            .pointer("/httpGet/port")
+            .or_else(|| probe.pointer("/tcpSocket/port"));
+        assert!(port.is_none_or(|port| ports.contains(text(port))), "{probe}");
+    }
+}
+
+/// Every word of what a container runs, is probed by and stopped by.
+fn commands(container: &Container) -> impl Iterator<Item = &String> {
+    let before_stop = container
+        .lifecycle
+        .iter()
+        .filter_map(|lifecycle| lifecycle.pre_stop.as_ref()?.exec.as_ref());
+    let actions = probes(container)
+        .filter_map(|probe| probe.exec.as_ref())
+        .chain(before_stop);
+    container
+        .command
+        .iter()
+        .chain(actions.filter_map(|action| action.command.as_ref()))
+        .flatten()
 }
 
 fn selectors_pick_their_own_pods_only(objects: &[Value]) {

@@ -68,7 +68,7 @@ impl Worker<'_> {
                 site: &Site::of_workers(pipeline, self.placement),
                 grace_seconds: self.grace_seconds,
                 config_hash: Some(config_hash),
-                container: self.container(pipeline),
+                containers: vec![self.container(pipeline)],
                 config: ConfigMount {
                     config_map: self.name.clone(),
                     path: CONFIG_DIR,

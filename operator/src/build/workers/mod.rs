@@ -19,7 +19,7 @@ use crate::reconcile::validate::{ValidatedPipeline, requirements};
 const AUDITOR: &str = "auditor";
 const HTTP: (&str, u16) = ("http", WORKER_HTTP_PORT);
 const CONFIG_FILE: &str = "config.yaml";
-/// What ingest has in flight is acknowledged or given up within Kafka's delivery timeout.
+/// What ingest has in flight is acknowledged, or given up after its own `--flush-seconds`, which is shorter.
 const INGEST_GRACE_SECONDS: i64 = 30;
 /// The processor closes and publishes its open files.
 const PROCESSOR_GRACE_SECONDS: i64 = 60;

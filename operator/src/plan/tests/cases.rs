@@ -19,10 +19,10 @@ fn at_rest_nothing_is_awaited_restarted_or_bootstrapped() {
 #[test]
 fn a_fresh_pipeline_starts_engines_together_and_formats_first() {
     let plan = plan(&fresh());
-    assert_eq!(replicas(&plan, Engine::Kafka), [3, 3]);
+    // Brokers follow their controllers.
+    assert_eq!(replicas(&plan, Engine::Kafka), [0, 3]);
     assert_eq!(replicas(&plan, Engine::Cassandra), [2, 1]);
-    assert_eq!(replicas(&plan, Engine::Hdfs), [0; 0]);
-    assert!(plan.steps.contains(&Step::Format));
+    assert!(plan.steps.contains(&Step::Format(FormatTarget::NameNode)));
     let workers = plan
         .steps
         .iter()
@@ -37,41 +37,24 @@ fn a_fresh_pipeline_starts_engines_together_and_formats_first() {
 }
 
 #[test]
-fn a_succeeded_format_is_recorded_before_the_name_node_starts() {
-    let mut view = fresh();
-    view.format = Format::Succeeded;
-    let plan = plan(&view);
-    assert!(plan.steps.contains(&Step::RecordFormed(Engine::Hdfs)));
-    assert_eq!(replicas(&plan, Engine::Hdfs), [0; 0]);
-}
-
-#[test]
-fn what_is_formatted_is_not_formatted_again_when_its_job_and_disk_are_gone() {
-    let mut view = fresh();
-    view.hdfs.formed = true;
-    let plan = plan(&view);
-    assert!(!plan.steps.contains(&Step::Format));
-    assert_eq!(replicas(&plan, Engine::Hdfs), [3, 1]);
-}
-
-#[test]
-fn a_name_node_that_runs_is_never_formatted_whatever_the_records_say() {
-    let mut view = converged();
-    view.hdfs.formed = false;
-    view.format = Format::Absent;
-    let plan = plan(&view);
-    assert!(!plan.steps.contains(&Step::Format));
-    assert!(plan.steps.contains(&Step::RecordFormed(Engine::Hdfs)));
-}
-
-#[test]
 fn kafka_has_formed_once_its_controllers_are_ready() {
     let mut view = converged();
-    view.kafka.formed = false;
+    forget(&mut view.kafka);
     view.kafka.groups[1].members[0].ready = false;
-    assert!(plan(&view).steps.contains(&Step::RecordFormed(Engine::Kafka)));
+    assert!(plan(&view).steps.contains(&Step::Record(Milestone::KafkaFormed)));
     view.kafka.groups[0].members[0].ready = false;
-    assert!(!plan(&view).steps.contains(&Step::RecordFormed(Engine::Kafka)));
+    assert!(!plan(&view).steps.contains(&Step::Record(Milestone::KafkaFormed)));
+}
+
+#[test]
+fn brokers_start_once_the_quorum_has_formed_and_at_once_where_it_had() {
+    let mut view = fresh();
+    view.kafka.records = converged().kafka.records;
+    assert_eq!(replicas(&plan(&view), Engine::Kafka), [3, 3]);
+    // Combined roles: the brokers are the quorum.
+    view = fresh();
+    view.kafka.groups.remove(0);
+    assert_eq!(replicas(&plan(&view), Engine::Kafka), [3]);
 }
 
 #[test]
@@ -121,7 +104,7 @@ fn a_site_without_nodes_holds_only_its_own_engine_back() {
         Some("PlacementUnsatisfied")
     );
     assert_eq!(replicas(&plan, Engine::Cassandra), [0; 0]);
-    assert_eq!(replicas(&plan, Engine::Kafka), [3, 3]);
+    assert_eq!(replicas(&plan, Engine::Kafka), [0, 3]);
 }
 
 #[test]
@@ -194,9 +177,9 @@ fn a_bad_image_can_be_taken_back_while_nothing_runs() {
 #[test]
 fn nothing_restarts_while_revisions_are_unknown() {
     let mut view = converged();
-    view.hdfs.groups[1].members[0].outdated = true;
+    of(&mut view, Role::DataNode).members[0].outdated = true;
     assert_eq!(restarts(&plan(&view)), ["datanode-0"]);
-    view.hdfs.groups[0].settled = false;
+    of(&mut view, Role::NameNode).settled = false;
     assert_eq!(restarts(&plan(&view)), [""; 0]);
 }
 
@@ -214,13 +197,16 @@ fn a_formed_ring_grows_one_node_at_a_time_and_a_store_never_shrinks() {
 
 #[test]
 fn a_ring_whose_volumes_were_kept_starts_with_all_its_members() {
-    let mut view = converged();
-    for group in &mut view.cassandra.groups {
-        group.live = None;
-        group.members.clear();
+    // After a deletion, and after somebody scaled the nodes away.
+    for live in [None, Some(0)] {
+        let mut view = converged();
+        for group in &mut view.cassandra.groups {
+            group.live = live;
+            group.members.clear();
+        }
+        // Nothing is ready, so nothing may join, but every member that has a volume is one already.
+        assert_eq!(replicas(&plan(&view), Engine::Cassandra), [2, 1]);
     }
-    // Nothing is ready, so nothing may join, but every member that has a volume is one already.
-    assert_eq!(replicas(&plan(&view), Engine::Cassandra), [2, 1]);
 }
 
 #[test]

@@ -1,11 +1,15 @@
 //! Order and safety, case by case and for any state of the world.
 
 mod cases;
+mod hdfs;
 mod properties;
+
+use std::collections::BTreeMap;
 
 use crds::names::Role;
 
 use super::*;
+use crate::name_node::NameNodeState;
 
 fn member(pod: &str) -> Member {
     Member {
@@ -32,11 +36,16 @@ fn group(role: Role, name: &str, count: i32) -> Group {
     }
 }
 
-fn running(groups: Vec<Group>) -> EngineView {
+fn running(milestones: &[Milestone], groups: Vec<Group>) -> EngineView {
+    let record = |milestone: &Milestone| Record {
+        milestone: *milestone,
+        recorded: true,
+        unmarked: false,
+    };
     EngineView {
-        formed: true,
+        records: milestones.iter().map(record).collect(),
+        unplaceable: None,
         groups,
-        ..EngineView::default()
     }
 }
 
@@ -67,22 +76,64 @@ fn done() -> Bootstrap {
     }
 }
 
+const ACTIVE: NameNodeState = NameNodeState {
+    active: true,
+    safe_mode: false,
+};
+const STANDBY: NameNodeState = NameNodeState {
+    active: false,
+    safe_mode: false,
+};
+
+/// Nothing that must happen once is recorded.
+fn forget(engine: &mut EngineView) {
+    for record in &mut engine.records {
+        record.recorded = false;
+    }
+}
+
+/// The group of a role; of a racked one the first.
+fn of(view: &mut View, role: Role) -> &mut Group {
+    let engine = Engine::of(role).unwrap();
+    let groups = match engine {
+        Engine::Kafka => &mut view.kafka.groups,
+        Engine::Cassandra => &mut view.cassandra.groups,
+        Engine::Hdfs => &mut view.hdfs.groups,
+    };
+    groups.iter_mut().find(|group| group.role == role).unwrap()
+}
+
 /// A pipeline at rest.
 fn converged() -> View {
     View {
-        kafka: running(vec![
-            group(Role::KafkaController, "controller", 3),
-            group(Role::KafkaBroker, "broker", 3),
+        kafka: running(
+            &[Milestone::KafkaFormed],
+            vec![
+                group(Role::KafkaController, "controller", 3),
+                group(Role::KafkaBroker, "broker", 3),
+            ],
+        ),
+        cassandra: running(
+            &[Milestone::CassandraFormed],
+            vec![
+                group(Role::Cassandra, "cassandra-r0", 2),
+                group(Role::Cassandra, "cassandra-r1", 1),
+            ],
+        ),
+        hdfs: running(
+            &FormatTarget::ALL.map(FormatTarget::milestone),
+            vec![
+                group(Role::ZooKeeper, "zookeeper", 3),
+                group(Role::JournalNode, "journalnode", 3),
+                group(Role::NameNode, "namenode", 2),
+                group(Role::DataNode, "datanode", 3),
+            ],
+        ),
+        formats: BTreeMap::new(),
+        name_nodes: BTreeMap::from([
+            ("namenode-0".to_owned(), ACTIVE),
+            ("namenode-1".to_owned(), STANDBY),
         ]),
-        cassandra: running(vec![
-            group(Role::Cassandra, "cassandra-r0", 2),
-            group(Role::Cassandra, "cassandra-r1", 1),
-        ]),
-        hdfs: running(vec![
-            group(Role::NameNode, "namenode", 1),
-            group(Role::DataNode, "datanode", 3),
-        ]),
-        format: Format::Succeeded,
         topics: done(),
         schema: done(),
         archive: done(),
@@ -98,14 +149,15 @@ fn converged() -> View {
 fn fresh() -> View {
     let mut view = converged();
     for engine in [&mut view.kafka, &mut view.cassandra, &mut view.hdfs] {
-        engine.formed = false;
+        forget(engine);
         for group in &mut engine.groups {
             group.live = None;
             group.claims = 0;
             group.members.clear();
         }
     }
-    view.format = Format::Absent;
+    view.formats.clear();
+    view.name_nodes.clear();
     view.topics = missing();
     view.schema = missing();
     view.archive = missing();

@@ -1,5 +1,7 @@
 //! What holds in any state of the world.
 
+use std::collections::BTreeSet;
+
 use crds::names::Role;
 use proptest::prelude::*;
 
@@ -38,11 +40,16 @@ prop_compose! {
 prop_compose! {
     fn any_engine(template: EngineView)(
         groups in template.groups.iter().cloned().map(any_group).collect::<Vec<_>>(),
-        formed: bool, unmarked: bool, placeable in prop::bool::weighted(0.9),
+        recorded in template.records.iter().map(|_| any::<bool>()).collect::<Vec<_>>(),
+        unmarked: bool, placeable in prop::bool::weighted(0.9),
     ) -> EngineView {
-        EngineView {
-            formed,
+        let records = template.records.iter().zip(recorded).map(|(record, recorded)| Record {
+            milestone: record.milestone,
+            recorded,
             unmarked,
+        });
+        EngineView {
+            records: records.collect(),
             unplaceable: (!placeable).then(|| "no node".to_owned()),
             groups,
         }
@@ -59,7 +66,16 @@ prop_compose! {
     fn any_view()(
         kafka in any_engine(converged().kafka), cassandra in any_engine(converged().cassandra),
         hdfs in any_engine(converged().hdfs),
-        format in prop::sample::select(vec![Format::Absent, Format::Running, Format::Failed, Format::Succeeded]),
+        formats in prop::collection::btree_map(
+            prop::sample::select(FormatTarget::ALL.to_vec()),
+            prop::sample::select(vec![JobState::Running, JobState::Failed, JobState::Succeeded]),
+            0..=3,
+        ),
+        name_nodes in prop::collection::btree_map(
+            prop::sample::select(vec!["namenode-0".to_owned(), "namenode-1".to_owned()]),
+            any::<(bool, bool)>().prop_map(|(active, safe_mode)| NameNodeState { active, safe_mode }),
+            0..=2,
+        ),
         topics in any_bootstrap(), schema in any_bootstrap(), archive in any_bootstrap(),
         ingest: bool, processor: bool,
         synced in prop::collection::vec(prop::sample::subsequence(vec!["broker-0", "broker-1", "broker-2"], 0..=3), 0..4),
@@ -68,7 +84,7 @@ prop_compose! {
         view.workers[0].exists = ingest;
         view.workers[1].exists = processor;
         let partitions = synced.iter().map(|pods| in_sync("t", pods)).collect();
-        View { kafka, cassandra, hdfs, format, topics, schema, archive, partitions: Some(partitions), ..view }
+        View { kafka, cassandra, hdfs, formats, name_nodes, topics, schema, archive, partitions: Some(partitions), ..view }
     }
 }
 
@@ -86,7 +102,14 @@ proptest! {
             let (_, next) = state.members().find(|(_, member)| member.pod == **pod).unwrap();
             prop_assert!(next.outdated);
             prop_assert!(state.members().all(|(_, member)| !member.terminating));
-            let others_ready = state.members().all(|(_, member)| member.ready || member.pod == next.pod);
+            let excused = |group: &Group, member: &Member| {
+                group.role == Role::NameNode
+                    && pod.starts_with("datanode")
+                    && view.name_nodes.get(&member.pod).is_some_and(|state| state.safe_mode)
+            };
+            let others_ready = state
+                .members()
+                .all(|(group, member)| member.ready || member.pod == next.pod || excused(group, member));
             prop_assert!(next.stuck.is_some() || others_ready);
             if next.ready && pod.starts_with("broker") {
                 for partition in view.partitions.iter().flatten() {
@@ -97,9 +120,35 @@ proptest! {
     }
 
     #[test]
-    fn formatting_happens_only_where_nothing_was_formatted(view in any_view()) {
-        let formats = plan(&view).steps.contains(&Step::Format);
-        prop_assert!(!formats || (!view.hdfs.formed && !view.hdfs.started() && view.format == Format::Absent));
+    fn nothing_is_formatted_twice_in_any_sequence_of_reconciliations(views in prop::collection::vec(any_view(), 1..12)) {
+        let mut behind = BTreeSet::new();
+        for mut view in views {
+            // The records outlive everything else that is seen.
+            for record in &mut view.hdfs.records {
+                record.recorded |= behind.contains(&record.milestone);
+            }
+            let plan = plan(&view);
+            for step in &plan.steps {
+                if let Step::Format(target) = step {
+                    let milestone = target.milestone();
+                    prop_assert!(!view.hdfs.records.iter().any(|r| r.milestone == milestone && r.recorded));
+                    prop_assert!(!view.formats.contains_key(target));
+                }
+            }
+            for step in &plan.steps {
+                if let Step::Record(milestone) = step {
+                    behind.insert(*milestone);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn edits_are_shared_only_while_no_name_node_runs(view in any_view()) {
+        let mut name_nodes = view.hdfs.groups_of(Role::NameNode);
+        let runs = name_nodes.any(|group| group.live.unwrap_or(0) > 0 || !group.members.is_empty());
+        let shares = plan(&view).steps.contains(&Step::Format(FormatTarget::JournalNodes));
+        prop_assert!(!(shares && runs));
     }
 
     #[test]
@@ -123,8 +172,11 @@ proptest! {
                 _ => None,
             });
             for group in &state.groups {
+                let allowed = allowed.and_then(|allowed| allowed.get(&group.name));
                 if let (Some(allowed), Some(live)) = (allowed, group.live) {
-                    prop_assert!(allowed[&group.name] >= live);
+                    // NameNodes go away for a moment to share their edits.
+                    let stops = group.role == Role::NameNode && !state.formed() && *allowed == 0;
+                    prop_assert!(*allowed >= live || stops);
                 }
             }
         }

@@ -14,7 +14,7 @@ const MIB: u64 = 1 << 20;
 /// CPU, memory and heap of one role.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sizing {
-    /// Of the role's only container.
+    /// Of the role's container.
     pub resources: ResourceRequirements,
     /// Java heap in MiB, initial and maximal alike.
     pub heap_mib: u64,
@@ -27,6 +27,9 @@ pub struct Sizings {
     pub broker: Sizing,
     pub controller: Sizing,
     pub cassandra: Sizing,
+    pub zoo_keeper: Sizing,
+    pub journal_node: Sizing,
+    pub failover_controller: Sizing,
     pub name_node: Sizing,
     pub data_node: Sizing,
 }
@@ -53,6 +56,25 @@ const fn half(limit_mib: u64) -> u64 {
 /// 1 GiB more whatever the heap is.
 const fn cassandra_heap(limit_mib: u64) -> u64 {
     limit_mib.saturating_sub(1024) / 2
+}
+
+/// Small processes: classes, code and buffers take about as much as the heap, whatever the heap is.
+const fn small_hadoop_heap(limit_mib: u64) -> u64 {
+    at_most_half(limit_mib, 144)
+}
+
+const fn zoo_keeper_heap(limit_mib: u64) -> u64 {
+    at_most_half(limit_mib, 96)
+}
+
+/// What is left beside so much, and at most half of all.
+const fn at_most_half(limit_mib: u64, beside_mib: u64) -> u64 {
+    let left = limit_mib.saturating_sub(beside_mib);
+    if left < half(limit_mib) {
+        left
+    } else {
+        half(limit_mib)
+    }
 }
 
 /// The sizing of every engine role; what is wrong goes to `problems`.
@@ -101,6 +123,37 @@ pub(super) fn size(spec: &CryptoPipelineSpec, problems: &mut Vec<Problem>) -> Si
                 heap: cassandra_heap,
                 max_percent: 50,
                 min_mib: 256,
+            },
+        ),
+        zoo_keeper: role(
+            &hdfs.zoo_keeper_resources,
+            &None,
+            Rule {
+                resources_field: "hdfs.zooKeeperResources",
+                memory: "512Mi",
+                heap: zoo_keeper_heap,
+                ..engine
+            },
+        ),
+        journal_node: role(
+            &hdfs.journal_node_resources,
+            &None,
+            Rule {
+                resources_field: "hdfs.journalNodeResources",
+                memory: "512Mi",
+                heap: small_hadoop_heap,
+                ..engine
+            },
+        ),
+        failover_controller: role(
+            &hdfs.failover_controller_resources,
+            &None,
+            Rule {
+                resources_field: "hdfs.failoverControllerResources",
+                cpu: "50m",
+                memory: "256Mi",
+                heap: small_hadoop_heap,
+                ..engine
             },
         ),
         name_node: role(

@@ -35,8 +35,10 @@ pub enum Problem {
         "status.identity.{0} is not known yet, although names on disk are made from it; wait for the operator to record it"
     )]
     IdentityUnknown(&'static str),
-    #[error("spec.hdfs.nameNodes: high availability comes with a later version; set it to 1")]
-    HighAvailabilityUnavailable,
+    #[error(
+        "spec.hdfs.nameNodes is 1, but the JournalNodes hold edits that a single NameNode would not read; set it to 2"
+    )]
+    NameNodesReduced,
     #[error(
         "spec.{component}.placement `{placement}` is no key of spec.placements; add the placement or correct the name"
     )]
@@ -141,7 +143,7 @@ impl Problem {
         match self {
             Self::NotStored => "NotStored",
             Self::IdentityUnknown(_) => "IdentityUnknown",
-            Self::HighAvailabilityUnavailable => "HighAvailabilityUnavailable",
+            Self::NameNodesReduced => "NameNodesReduced",
             Self::UnknownPlacement { .. } => "UnknownPlacement",
             Self::InvalidNodeExpression { .. } => "InvalidNodeExpression",
             Self::TooManyRacks { .. } => "TooManyRacks",

@@ -28,7 +28,6 @@ fn object(spec: &Value) -> CryptoPipeline {
 }
 
 #[rstest]
-#[case(json!({"hdfs": {"nameNodes": 2}}), "HighAvailabilityUnavailable", "spec.hdfs.nameNodes")]
 #[case(json!({"kafka": {"placement": "moon"}}), "UnknownPlacement", "spec.kafka.placement")]
 #[case(
     json!({"placements": {"x": {"nodeExpressions": [{"key": "a", "operator": "In"}]}}}),
@@ -69,6 +68,18 @@ fn object(spec: &Value) -> CryptoPipeline {
     "HeapTooSmall", "spec.cassandra.resources"
 )]
 #[case(
+    json!({"hdfs": {"journalNodeResources": {"limits": {"memory": "192Mi"}}}}),
+    "HeapTooSmall", "spec.hdfs.journalNodeResources"
+)]
+#[case(
+    json!({"hdfs": {"zooKeeperResources": {"limits": {"memory": "128Mi"}}}}),
+    "HeapTooSmall", "spec.hdfs.zooKeeperResources"
+)]
+#[case(
+    json!({"hdfs": {"failoverControllerResources": {"limits": {"memory": "256 MB"}}}}),
+    "NotASize", "spec.hdfs.failoverControllerResources.limits.memory"
+)]
+#[case(
     json!({"hdfs": {"resources": {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}}}),
     "RequestExceedsLimit", "spec.hdfs.resources"
 )]
@@ -98,25 +109,40 @@ fn each_mistake_is_refused_with_its_field_and_remedy(
 #[case(json!({"processor": {"archive": {"rollSize": "1Gi", "rollInterval": "1s"}, "hot": {"candles": ["1d"]}}}))]
 #[case(json!({"kafka": {"config": {"num.io.threads": "8", "log.dirs.x": "1"}}}))]
 #[case(json!({"cassandra": {"heapSize": "1536Mi"}}))]
+#[case(json!({"hdfs": {"nameNodes": 1}}))]
 fn what_is_right_is_accepted(#[case] spec: Value) {
     assert_eq!(validate(&object(&spec), facts()).map(|_| ()), Ok(()));
 }
 
 #[test]
 fn all_problems_are_told_at_once() {
-    let spec = json!({"hdfs": {"nameNodes": 2}, "kafka": {"config": {"log.dir": "/", "node.id": "1"}}});
-    let invalid = validate(&object(&spec), Facts::default()).unwrap_err();
+    let spec = json!({"hdfs": {"nameNodes": 1}, "kafka": {"config": {"log.dir": "/", "node.id": "1"}}});
+    let mut facts = Facts::default();
+    facts.identity.hdfs_edits_shared = true;
+    let invalid = validate(&object(&spec), facts).unwrap_err();
     let reasons: Vec<_> = invalid.problems.iter().map(super::Problem::reason).collect();
     assert_eq!(
         reasons,
         [
-            "HighAvailabilityUnavailable",
+            "NameNodesReduced",
             "ConfigKeyOwned",
             "ConfigKeyOwned",
             "IdentityUnknown",
             "IdentityUnknown"
         ]
     );
+}
+
+#[test]
+fn two_name_nodes_never_become_one() {
+    let mut facts = facts();
+    facts.identity.hdfs_edits_shared = true;
+    let two = json!({"hdfs": {"nameNodes": 2}});
+    assert_eq!(validate(&object(&two), facts.clone()).map(|_| ()), Ok(()));
+    let one = json!({"hdfs": {"nameNodes": 1}});
+    let invalid = validate(&object(&one), facts).unwrap_err();
+    assert_eq!(invalid.reason(), "NameNodesReduced");
+    assert!(invalid.to_string().contains("spec.hdfs.nameNodes"), "{invalid}");
 }
 
 #[test]
@@ -163,6 +189,25 @@ fn heaps_follow_from_memory(#[case] spec: Value, #[case] heaps: [u64; 5]) {
         &sizings.cassandra,
         &sizings.name_node,
         &sizings.data_node,
+    ];
+    assert_eq!(roles.map(|sizing| sizing.heap_mib), heaps);
+}
+
+#[rstest]
+#[case::defaults(json!({}), [256, 256, 112])]
+#[case::small(
+    json!({"hdfs": {
+        "zooKeeperResources": {"limits": {"memory": "192Mi"}},
+        "journalNodeResources": {"limits": {"memory": "256Mi"}},
+    }}),
+    [96, 112, 112]
+)]
+fn small_processes_keep_room_beside_their_heap(#[case] spec: Value, #[case] heaps: [u64; 3]) {
+    let sizings = validate(&object(&spec), facts()).unwrap().sizings;
+    let roles = [
+        &sizings.zoo_keeper,
+        &sizings.journal_node,
+        &sizings.failover_controller,
     ];
     assert_eq!(roles.map(|sizing| sizing.heap_mib), heaps);
 }

@@ -41,7 +41,12 @@ impl MemoryStore {
 
     /// Nothing fails from now on.
     pub fn heal(&self) {
-        self.faults.lock().unwrap().clear();
+        self.fail(Vec::new());
+    }
+
+    /// The next changes fail like this, the last one first.
+    pub fn fail(&self, faults: Vec<Fault>) {
+        *self.faults.lock().unwrap() = faults;
     }
 
     /// Finished files, as a reader of the folders sees them.

@@ -11,7 +11,8 @@
 //! them wins it, and the files that a dead winner did not get to can be made by anyone. A batch without a new trade is
 //! never closed; it would leave no trace of where it ends.
 //!
-//! Read in this order: [`layout`], [`batch`], [`footer`], [`publish`], [`recover`].
+//! Read in this order: [`layout`], [`batch`], [`footer`], [`publish`], [`recover`]; [`retry`] for what a failover of HDFS
+//! does to all of them: nothing.
 
 pub mod batch;
 pub mod clean;
@@ -24,5 +25,6 @@ pub mod layout;
 pub(crate) mod memory;
 pub mod publish;
 pub mod recover;
+pub mod retry;
 pub mod schema;
 pub mod store;

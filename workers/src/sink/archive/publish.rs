@@ -121,7 +121,8 @@ impl Publication {
             store.write(&temporary, bytes.clone()).await?;
             match store.rename(&temporary, &name).await {
                 Ok(()) => {}
-                Err(StoreError::AlreadyExists(_)) => {
+                // Another writer has the name, or this one had it already and the answer was lost: the footer tells.
+                Err(StoreError::AlreadyExists(_) | StoreError::NotFound(_)) => {
                     let there = read_footer(store, &name).await?;
                     // Best effort: the cleaner takes what stays.
                     if let Err(error) = store.delete(&temporary).await {

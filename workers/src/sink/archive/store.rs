@@ -13,10 +13,18 @@ pub enum StoreError {
     /// There is a file of the new name.
     #[error("file already exists: {0}")]
     AlreadyExists(String),
-    /// Anything else. It may pass, and the operation may have happened nevertheless.
+    /// The file system cannot serve now, which passes by itself. The operation may have happened nevertheless.
     #[error("{reason}: {message}")]
     Unavailable {
         /// Stable name of the kind of failure.
+        reason: &'static str,
+        /// What the file system said.
+        message: String,
+    },
+    /// The file system serves and has refused this: it will again, until a person changes something.
+    #[error("{reason}: {message}")]
+    Refused {
+        /// Stable name of the kind of refusal.
         reason: &'static str,
         /// What the file system said.
         message: String,
@@ -29,7 +37,7 @@ impl StoreError {
         match self {
             Self::NotFound(_) => "ArchiveFileMissing",
             Self::AlreadyExists(_) => "ArchiveFileExists",
-            Self::Unavailable { reason, .. } => reason,
+            Self::Unavailable { reason, .. } | Self::Refused { reason, .. } => reason,
         }
     }
 }
@@ -59,11 +67,12 @@ pub trait ArchiveStore: Send + Sync + 'static {
     /// All files below a folder; none when there is no such folder. The empty folder is the archive's own.
     fn list(&self, folder: &str) -> impl Future<Output = Result<Vec<StoredFile>, StoreError>> + Send;
 
-    /// Writes and closes a file that is not there yet.
+    /// Writes and closes a file that is not there yet, under a name that is used only once.
     fn write(&self, path: &str, bytes: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Renames a file, atomically, and makes the folder of the new name. Fails with [`StoreError::AlreadyExists`], and
-    /// changes nothing, when there is a file of the new name.
+    /// Renames a file, atomically, and makes the folder of the new name. Changes nothing and fails with
+    /// [`StoreError::AlreadyExists`] when there is a file of the new name, with [`StoreError::NotFound`] when there is
+    /// none of the old: it was taken away, or the same request came before and its answer was lost.
     fn rename(&self, from: &str, to: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Reads at most the last `length` bytes of a file.
