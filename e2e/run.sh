@@ -4,11 +4,15 @@
 set -euo pipefail
 source "$(dirname "$0")/cluster/lib.sh"
 
+# Pipelines first: a namespace whose pods have a long grace period is slow to go, however early they end.
 clean_up() {
+  kubectl -n cryptopipeline-e2e delete cryptopipelines --all
+  kubectl -n cryptopipeline-e2e wait --for=delete pod --selector "$managed" --timeout=120s || true
   kubectl delete namespace --ignore-not-found --wait=false \
     cryptopipeline-e2e cryptopipeline-e2e-nowhere cryptopipeline-e2e-wrong
 }
 
+managed=app.kubernetes.io/managed-by=cryptopipeline-operator
 keep=false
 [[ " $* " != *" --fail-fast "* ]] || keep=true
 

@@ -3,6 +3,10 @@
 use std::{fmt::Debug, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use crds::{
+    CryptoPipeline,
+    names::{LABEL_MANAGED_BY, MANAGER as OPERATOR},
+};
 use http::Request;
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -98,12 +102,28 @@ impl Cluster {
         Ok(())
     }
 
-    /// Deletes a namespace and waits until it and its volumes are gone.
+    /// Deletes a namespace and waits until it and its volumes are gone. Pipelines go first: a namespace whose pods have a long
+    /// grace period is looked at again only after half of that period, however early they end.
     pub async fn delete_namespace(&self, name: &str) -> Result<()> {
         let namespaces = Api::<Namespace>::all(self.client.clone());
         if namespaces.get_opt(name).await?.is_none() {
             return Ok(());
         }
+        self.api::<CryptoPipeline>(name)
+            .delete_collection(&DeleteParams::default(), &ListParams::default())
+            .await?;
+        until(
+            &format!("pipelines of {name} gone"),
+            Duration::from_mins(2),
+            async || {
+                let pods = self
+                    .list::<Pod>(name, &format!("{LABEL_MANAGED_BY}={OPERATOR}"))
+                    .await?
+                    .len();
+                Ok(Look::when(pods == 0, (), format!("{pods} pods left")))
+            },
+        )
+        .await?;
         namespaces.delete(name, &DeleteParams::default()).await?;
         until(
             &format!("namespace {name} gone"),
