@@ -2,6 +2,7 @@
 
     read.py topic SYMBOL            record values of the topic, as they are, in the order of trade ids
     read.py table SYMBOL            rows of the Cassandra table `trades`
+    read.py gaps                    rows of the Cassandra table `gaps`
     read.py files SYMBOL            rows of the Parquet files, read by DuckDB with the folders as partition columns
     read.py dead-letters            records of the dead-letter topic
     read.py produce KEY VALUE       writes one record to the topic
@@ -10,6 +11,7 @@
 Where things are is read from the auditor's configuration.
 """
 
+import contextlib
 import datetime
 import decimal
 import json
@@ -70,29 +72,43 @@ def topic(config, symbol):
         yield record.value.decode()
 
 
-def table(config, symbol):
+@contextlib.contextmanager
+def keyspace(config):
+    """A session of the pipeline's keyspace."""
     from cassandra.cluster import Cluster
 
     contacts = [contact.rsplit(":", 1) for contact in config["cassandra"]["contactPoints"]]
     cluster = Cluster([host for host, _ in contacts], port=int(contacts[0][1]))
     session = cluster.connect(config["cassandra"]["keyspace"])
     session.default_fetch_size = 500
+    yield session
+    cluster.shutdown()
+
+
+def gaps(config):
+    with keyspace(config) as session:
+        for row in session.execute("SELECT * FROM gaps"):
+            fields = ("symbol", "from_id", "to_id", "cause", "state", "missing_ids", "duration_ms")
+            yield json.dumps({field: getattr(row, field) for field in fields})
+
+
+def table(config, symbol):
     query = (
         "SELECT trade_id, price, quantity, trade_time, event_time, buyer_is_maker FROM trades"
         " WHERE exchange = 'binance' AND symbol = %s AND bucket = %s"
     )
-    buckets = session.execute("SELECT DISTINCT exchange, symbol, bucket FROM trades")
-    rows = [
-        row
-        for bucket in buckets
-        if bucket.symbol == symbol
-        for row in session.execute(query, (symbol, bucket.bucket))
-    ]
+    with keyspace(config) as session:
+        buckets = session.execute("SELECT DISTINCT exchange, symbol, bucket FROM trades")
+        rows = [
+            row
+            for bucket in buckets
+            if bucket.symbol == symbol
+            for row in session.execute(query, (symbol, bucket.bucket))
+        ]
     for row in sorted(rows, key=lambda row: row.trade_id):
         yield trade(
             row.trade_id, row.price, row.quantity, micros(row.trade_time), micros(row.event_time), row.buyer_is_maker
         )
-    cluster.shutdown()
 
 
 def micros(time):
@@ -195,6 +211,7 @@ def broker_config(config, name):
 COMMANDS = {
     "topic": topic,
     "table": table,
+    "gaps": gaps,
     "files": files,
     "dead-letters": dead_letters,
     "produce": produce,

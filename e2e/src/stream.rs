@@ -80,6 +80,12 @@ impl Stream {
         self.prove(&ledger, Copies::InKafka).await
     }
 
+    /// As [`Self::end_complete`], of streams that two workers read.
+    pub async fn end_doubled(self) -> Result<()> {
+        let ledger = self.end().await?;
+        self.prove(&ledger, Copies::InKafka).await
+    }
+
     async fn prove(&self, ledger: &Ledger, copies: Copies) -> Result<()> {
         let judge = |report: &AuditReport| proof::complete(report, ledger, &self.symbols, copies);
         let trades = audit::prove(&self.pipeline, &self.symbols, judge).await?;

@@ -17,6 +17,7 @@ mod placement;
 mod plain;
 mod readers;
 mod scaling;
+mod storm;
 
 use std::{
     process::ExitCode,
@@ -60,7 +61,7 @@ macro_rules! case {
     };
 }
 
-const CASES: [Case; 25] = [
+const CASES: [Case; 27] = [
     case!(plain::every_trade_is_in_all_three_places_once),
     case!(placement::every_pod_runs_on_its_site),
     case!(placement::a_site_without_nodes_is_named),
@@ -85,6 +86,8 @@ const CASES: [Case; 25] = [
     case!(failovers::a_name_node_loses_its_disk),
     case!(failovers::a_journal_node_loses_its_disk),
     case!(failovers::all_of_hdfs_starts_cold),
+    case!(storm::every_fault_is_outlived),
+    case!(storm::two_replicas_have_no_gap),
     case!(convergence::a_converged_pipeline_causes_no_write),
     case!(deletion::volumes_stay_and_are_adopted),
 ];
@@ -134,7 +137,7 @@ async fn main() -> Result<ExitCode> {
     Ok(summary(&outcomes))
 }
 
-/// The test itself, and after it a look into the operator's log.
+/// The test itself, and after it a look into the operator's log and the exchange's.
 async fn run(case: &Case, cluster: &Cluster) -> Result<()> {
     let since = Timestamp::now();
     tokio::time::timeout(LIMIT, (case.run)(cluster.clone())).await??;
@@ -143,6 +146,12 @@ async fn run(case: &Case, cluster: &Cluster) -> Result<()> {
         errors.is_empty(),
         "the operator logged errors:\n{}",
         errors.join("\n")
+    );
+    let ledger = Sim::at(cluster, testbed::NAMESPACE).ledger().await?;
+    ensure!(
+        ledger.violations.is_empty(),
+        "rules of the exchange were broken: {:?}",
+        ledger.recent_violations
     );
     Ok(())
 }

@@ -1,0 +1,242 @@
+//! Everything goes wrong on the way from the exchange to Kafka, again and again: the exchange's connections and answers, ingest
+//! and a broker.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use crds::{gap::GapState, names::Role, wire::IdRange};
+use e2e::{
+    chaos,
+    progress::{Look, note, until},
+    readers::read,
+    stream::Stream,
+    testbed::Testbed,
+    workers,
+};
+use exchange_sim::{Fault, Ledger, Refusal, Service};
+use serde::Deserialize;
+use serde_json::json;
+
+/// How often ingest dies, each time after a round of faults and some further trades: about ten minutes in all.
+const ROUNDS: usize = 8;
+/// In these rounds a broker dies too.
+const BROKER_DIES: [usize; 2] = [2, 5];
+/// Trades of each symbol between a round's faults, and after its kill; the slowest symbol has 43 a second.
+const TRADES: u64 = 1_000;
+/// The longest that ingest may take to close what is open once the exchange is well again.
+const REPAIR: Duration = Duration::from_mins(3);
+
+/// A row of the table `gaps`, as `read.py gaps` prints it.
+#[derive(Debug, Deserialize)]
+struct Gap {
+    symbol: String,
+    from_id: u64,
+    to_id: u64,
+    cause: String,
+    state: String,
+    missing_ids: u64,
+    duration_ms: Option<u64>,
+}
+
+/// Every trade issued is in all three places, every hole that there was is in `gaps` with the time that its repair took, and no
+/// rule of the exchange was broken.
+pub async fn every_fault_is_outlived(bed: &Testbed) -> Result<()> {
+    let stream = Stream::open(&bed.pipeline, &bed.sim, "STORM").await?;
+    let symbols = stream.symbols.clone();
+    for round in 0..ROUNDS {
+        note(format_args!("round {} of {ROUNDS}", round + 1));
+        for fault in faults(round, &symbols[0], &symbols[1]) {
+            bed.sim.inflict(&fault).await?;
+        }
+        for frame in [r#"{"e":"somethingNew"}"#, "{broken"] {
+            bed.sim.inject(&symbols[0], frame).await?;
+        }
+        stream.flow(TRADES).await?;
+        kill(bed, Role::Ingest).await?;
+        if BROKER_DIES.contains(&round) {
+            kill(bed, Role::KafkaBroker).await?;
+        }
+        stream.flow(TRADES).await?;
+    }
+    let ledger = bed.sim.ledger().await?;
+    stream.end_repaired().await?;
+    let gaps = closed_gaps(bed, &symbols).await?;
+    for symbol in &symbols {
+        let unheard = &ledger.symbols[symbol].unheard;
+        let holes = gaps.get(symbol).map_or(&[][..], Vec::as_slice);
+        for hole in unheard {
+            ensure!(
+                holes
+                    .iter()
+                    .any(|gap| gap.from_id <= hole.0 && hole.1 <= gap.to_id),
+                "{symbol}: {hole:?} was sent to nobody, and no gap tells of it: {holes:?}"
+            );
+        }
+        tell(symbol, holes);
+    }
+    Ok(())
+}
+
+/// Two feeds: one dies, then the other, and no id is ever missing.
+pub async fn two_replicas_have_no_gap(bed: &Testbed) -> Result<()> {
+    replicas(bed, 2).await?;
+    let stream = Stream::open(&bed.pipeline, &bed.sim, "TWIN").await?;
+    let symbols = stream.symbols.clone();
+    for _ in 0..2 {
+        kill(bed, Role::Ingest).await?;
+        both_follow(bed, &symbols).await?;
+        stream.flow(TRADES).await?;
+    }
+    let ledger: Ledger = bed.sim.ledger().await?;
+    for symbol in &symbols {
+        let unheard = &ledger.symbols[symbol].unheard;
+        ensure!(unheard.is_empty(), "{symbol}: {unheard:?} was sent to nobody");
+    }
+    stream.end_doubled().await?;
+    let gaps = closed_gaps(bed, &symbols).await?;
+    ensure!(gaps.is_empty(), "there were gaps: {gaps:?}");
+    replicas(bed, 1).await
+}
+
+/// What goes wrong in a round besides the kills. Every kind of fault comes at least once.
+fn faults(round: usize, one: &str, other: &str) -> Vec<Fault> {
+    let [one, other] = [one.to_owned(), other.to_owned()];
+    match round {
+        0 => vec![
+            Fault::Drop {
+                symbol: one.clone(),
+                trades: 50,
+            },
+            Fault::Duplicate {
+                symbol: other,
+                trades: 50,
+            },
+            Fault::Hold {
+                symbol: one,
+                trades: 30,
+            },
+        ],
+        1 => vec![Fault::Cut, Fault::SlowRest { by_ms: 500 }],
+        2 => vec![Fault::HalfOpen, Fault::SlowRest { by_ms: 0 }],
+        3 => vec![
+            Fault::Shutdown { after_ms: 5_000 },
+            Fault::Truncate {
+                symbol: other,
+                trades: 3,
+            },
+        ],
+        4 => vec![
+            Fault::RestBehind {
+                symbol: one.clone(),
+                by_ms: 5_000,
+            },
+            Fault::Drop {
+                symbol: one,
+                trades: 20,
+            },
+        ],
+        5 => vec![
+            Fault::RestBehind {
+                symbol: one.clone(),
+                by_ms: 0,
+            },
+            Fault::Burst {
+                symbol: one,
+                trades: 50_000,
+                per_second: 50_000,
+            },
+        ],
+        6 => vec![
+            Fault::Refuse {
+                service: Service::Rest,
+                with: Refusal::Limited,
+                for_ms: 10_000,
+            },
+            Fault::Drop {
+                symbol: other,
+                trades: 20,
+            },
+        ],
+        _ => vec![
+            Fault::Refuse {
+                service: Service::Rest,
+                with: Refusal::Banned,
+                for_ms: 10_000,
+            },
+            Fault::Refuse {
+                service: Service::Stream,
+                with: Refusal::Limited,
+                for_ms: 5_000,
+            },
+            Fault::Cut,
+        ],
+    }
+}
+
+async fn kill(bed: &Testbed, role: Role) -> Result<()> {
+    let labels = bed.pipeline.role_labels(role);
+    let namespace = &bed.pipeline.namespace;
+    let victim = chaos::kill(&bed.cluster, namespace, &labels, None).await?;
+    chaos::wait_healed(&bed.cluster, namespace, &labels, &victim).await
+}
+
+async fn replicas(bed: &Testbed, replicas: usize) -> Result<()> {
+    bed.pipeline
+        .change(json!({"ingest": {"replicas": replicas}}))
+        .await?;
+    bed.pipeline.wait_ready(Duration::from_mins(2)).await?;
+    Ok(())
+}
+
+/// Waits until both workers hear every symbol: what the next kill leaves alone must be a feed.
+async fn both_follow(bed: &Testbed, symbols: &[String]) -> Result<()> {
+    until("two feeds", Duration::from_mins(2), async || {
+        let statuses = workers::ingests(&bed.pipeline).await?;
+        let newest = |symbol: &String| -> Vec<u64> {
+            let known = statuses.iter().filter_map(|status| status.symbols.get(symbol));
+            known.map(|page| page.last_id).collect()
+        };
+        let connected = statuses.iter().filter(|status| status.connected).count();
+        let heard: Vec<_> = symbols.iter().map(newest).collect();
+        let both = connected == 2
+            && heard
+                .iter()
+                .all(|ids| ids.len() == 2 && ids.iter().all(|id| *id > 0));
+        Ok(Look::when(
+            both,
+            (),
+            format!("{connected} connected, newest ids {heard:?}"),
+        ))
+    })
+    .await
+}
+
+/// The gaps of these symbols by symbol, once each is closed.
+async fn closed_gaps(bed: &Testbed, symbols: &[String]) -> Result<BTreeMap<String, Vec<Gap>>> {
+    until("every gap closed in the table", REPAIR, async || {
+        let mut gaps: BTreeMap<String, Vec<Gap>> = BTreeMap::new();
+        for line in read(&bed.pipeline, &["gaps"]).await? {
+            let gap: Gap = serde_json::from_str(&line).with_context(|| line.clone())?;
+            if symbols.contains(&gap.symbol) {
+                gaps.entry(gap.symbol.clone()).or_default().push(gap);
+            }
+        }
+        let closed = |gap: &Gap| {
+            gap.state == GapState::Closed.as_str() && gap.missing_ids == 0 && gap.duration_ms.is_some()
+        };
+        let open = gaps.values().flatten().filter(|gap| !closed(gap)).count();
+        Ok(Look::when(open == 0, gaps, format!("{open} open")))
+    })
+    .await
+}
+
+fn tell(symbol: &str, gaps: &[Gap]) {
+    for gap in gaps {
+        let ids = IdRange(gap.from_id, gap.to_id).count();
+        let seconds = Duration::from_millis(gap.duration_ms.unwrap_or_default()).as_secs_f64();
+        note(format_args!(
+            "{symbol}: {ids} ids from {} on, {}, repaired after {seconds:.1} s",
+            gap.from_id, gap.cause
+        ));
+    }
+}
