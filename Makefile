@@ -1,5 +1,5 @@
 # Every target is one line that a person could type.
-.PHONY: cluster cluster-down images demo test test-unit e2e crds fmt
+.PHONY: cluster cluster-down images demo test test-unit e2e bench crds fmt
 
 cluster: ## a kind cluster with two sites, created or repaired
 	e2e/cluster/up.sh
@@ -21,6 +21,9 @@ test-unit: ## the quick part, which needs no cluster
 
 e2e: ## the end-to-end tests alone
 	e2e/run.sh
+
+bench: ## what ingest costs per trade, and how long a trade is under way in it
+	cargo bench --package workers --locked --bench ingest
 
 crds: ## write the files that are generated from the API types
 	hack/generate.sh
