@@ -129,6 +129,9 @@ fn data_node() -> Vec<Property> {
         // Set by the start script.
         ("dfs.datanode.hostname", "${env.DATA_NODE_HOST}".to_owned()),
         ("dfs.datanode.data.dir", "file:///data/dn".to_owned()),
+        // An archive file counts as kept once it is closed. Else it would be in the page cache of its DataNodes alone, and a power
+        // failure of the site would empty files whose records Kafka has dropped since.
+        ("dfs.datanode.synconclose", "true".to_owned()),
         // A volume that is full to the last byte cannot even be repaired.
         (
             "dfs.datanode.du.reserved.calculator",
