@@ -4,6 +4,7 @@
     read.py table SYMBOL            rows of the Cassandra table `trades`
     read.py gaps                    rows of the Cassandra table `gaps`
     read.py files SYMBOL            rows of the Parquet files, read by DuckDB with the folders as partition columns
+    read.py questions               the queries of docs/querying.md, and what they answer
     read.py dead-letters            records of the dead-letter topic
     read.py produce KEY VALUE       writes one record to the topic
     read.py broker-config NAME      the value of a setting at each broker
@@ -16,6 +17,7 @@ import datetime
 import decimal
 import json
 import os
+import re
 import sys
 import urllib.parse
 import urllib.request
@@ -23,6 +25,7 @@ import urllib.request
 import yaml
 
 CONFIG = "/etc/cryptopipeline/config.yaml"
+GUIDE = "/opt/readers/querying.md"
 EIGHT_PLACES = decimal.Decimal("0.00000001")
 
 
@@ -116,12 +119,38 @@ def micros(time):
     return since // datetime.timedelta(microseconds=1)
 
 
-def files(config, symbol):
+def archive(config):
+    """A database over a copy of the archive."""
     import duckdb
 
     download(config["hdfs"], "/tmp/archive")
     database = duckdb.connect()
     database.execute("SET TimeZone = 'UTC'")
+    return database
+
+
+def questions(config):
+    database = archive(config)
+    database.execute(
+        "CREATE VIEW trades AS SELECT * FROM read_parquet('/tmp/archive/*/*/*.parquet', hive_partitioning = true)"
+    )
+
+    def by_duckdb(query):
+        result = database.execute(query)
+        names = [column[0] for column in result.description]
+        return [dict(zip(names, row)) for row in result.fetchall()]
+
+    with open(GUIDE, encoding="utf-8") as file:
+        blocks = re.findall(r"^```(cql|sql)$(.*?)^```$", file.read(), re.DOTALL | re.MULTILINE)
+    with keyspace(config) as session:
+        for language, query in blocks:
+            rows = [row._asdict() for row in session.execute(query)] if language == "cql" else by_duckdb(query)
+            rows = [{name: str(value) for name, value in row.items()} for row in rows]
+            yield json.dumps({"query": query.strip(), "rows": rows})
+
+
+def files(config, symbol):
+    database = archive(config)
     types = database.execute(
         "SELECT DISTINCT typeof(price), typeof(quantity) FROM read_parquet('/tmp/archive/*/*/*.parquet')"
     ).fetchall()
@@ -213,6 +242,7 @@ COMMANDS = {
     "table": table,
     "gaps": gaps,
     "files": files,
+    "questions": questions,
     "dead-letters": dead_letters,
     "produce": produce,
     "broker-config": broker_config,

@@ -15,6 +15,7 @@ mod manifests;
 mod outages;
 mod placement;
 mod plain;
+mod questions;
 mod readers;
 mod scaling;
 mod storm;
@@ -61,7 +62,7 @@ macro_rules! case {
     };
 }
 
-const CASES: [Case; 27] = [
+const CASES: [Case; 28] = [
     case!(plain::every_trade_is_in_all_three_places_once),
     case!(placement::every_pod_runs_on_its_site),
     case!(placement::a_site_without_nodes_is_named),
@@ -70,6 +71,7 @@ const CASES: [Case; 27] = [
     case!(readers::the_topic_holds_the_recorded_bytes),
     case!(readers::the_table_holds_the_recorded_fields),
     case!(readers::the_files_hold_the_recorded_fields),
+    case!(questions::the_guide_answers_what_it_promises),
     case!(broken_input::nothing_stops_and_nothing_is_hidden),
     case!(scaling::processors_come_and_go_during_the_stream),
     case!(life::a_changed_config_reaches_the_running_system),

@@ -34,13 +34,19 @@ async fn same_trades(bed: &Testbed, store: &str) -> Result<()> {
 }
 
 async fn read_recorded(bed: &Testbed, store: &str) -> Result<Vec<String>> {
+    recorded_is_everywhere(bed).await?;
+    read(&bed.pipeline, &[store, recording::SYMBOL]).await
+}
+
+/// Waits until every recorded trade is in all three places.
+pub async fn recorded_is_everywhere(bed: &Testbed) -> Result<()> {
     let symbols = [recording::SYMBOL.to_owned()];
     let ledger = bed.sim.wait_finished(&symbols).await?;
     audit::prove(&bed.pipeline, &symbols, |report| {
         proof::complete(report, &ledger, &symbols, Copies::None)
     })
     .await?;
-    read(&bed.pipeline, &[store, recording::SYMBOL]).await
+    Ok(())
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(recorded: &[T], found: &[T]) -> Result<()> {
