@@ -9,6 +9,7 @@ pub mod archive;
 #[cfg(test)]
 mod archive_tests;
 pub mod board;
+pub mod candles;
 pub mod context;
 pub mod gaps;
 pub mod hot;
