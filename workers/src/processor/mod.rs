@@ -18,6 +18,8 @@ mod hot_tests;
 pub mod lane;
 #[cfg(test)]
 mod lane_tests;
+#[cfg(test)]
+mod memory_store;
 pub mod metrics;
 pub mod roll;
 mod seen;

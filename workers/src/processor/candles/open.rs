@@ -36,15 +36,4 @@ impl OpenWindows {
             })
         })
     }
-
-    /// The offsets are of another topic: every window's trades are to be read from the store.
-    pub fn forget_offsets(&mut self) {
-        let intervals = self.0.values_mut().flat_map(BTreeMap::values_mut);
-        for from in intervals
-            .flat_map(BTreeMap::values_mut)
-            .flat_map(BTreeMap::values_mut)
-        {
-            *from = None;
-        }
-    }
 }
