@@ -14,6 +14,7 @@ use workers::{
     },
     kafka::consumer::SESSION,
     metrics,
+    model::Interval,
     processor::{
         archive::ArchiveLane,
         board::Board,
@@ -158,9 +159,11 @@ fn hot_lane(
     } else {
         None
     };
+    let candles = hot.candles.iter().map(|interval| interval.parse());
+    let candles = candles.collect::<Result<Vec<Interval>, _>>()?;
     Ok(LaneRunner {
         name: "hot",
-        lane: Arc::new(HotLane::new(store, dead_letters)),
+        lane: Arc::new(HotLane::new(store, dead_letters, candles)),
         kafka: config.kafka.clone(),
         group: hot.group.clone(),
         session: SESSION,

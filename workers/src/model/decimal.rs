@@ -64,6 +64,15 @@ impl Decimal {
         self.mantissa.unsigned_abs() < 10_u128.pow(precision)
     }
 
+    /// The sum; `None` when it has more than 38 digits.
+    pub const fn checked_add(self, other: Self) -> Option<Self> {
+        // Two numbers of 38 digits fit 128 bits by themselves, their sum need not.
+        match self.mantissa.checked_add(other.mantissa) {
+            Some(mantissa) => Self::from_mantissa(mantissa),
+            None => None,
+        }
+    }
+
     /// Whether it is greater than 0.
     pub const fn is_positive(self) -> bool {
         self.mantissa > 0
@@ -177,6 +186,18 @@ mod tests {
         assert!(!next.fits(18));
         assert!(next.fits(20));
         assert_eq!(Decimal::from_mantissa(i128::MIN), None);
+    }
+
+    #[test]
+    fn a_sum_is_exact_or_refused() {
+        let sum = |a: i128, b: i128| {
+            let [a, b] = [a, b].map(|mantissa| Decimal::from_mantissa(mantissa).unwrap());
+            a.checked_add(b).map(Decimal::mantissa)
+        };
+        let most = 10_i128.pow(Decimal::MAX_DIGITS) - 1;
+        assert_eq!(sum(1, 2), Some(3));
+        assert_eq!(sum(most, 1), None);
+        assert_eq!(sum(most, most), None);
     }
 
     #[test]

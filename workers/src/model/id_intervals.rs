@@ -144,6 +144,14 @@ impl IdIntervals {
         self.ranges.get(next).is_some_and(|range| range.first <= id)
     }
 
+    /// Whether every id of `bounds` is in the set.
+    pub fn covers(&self, bounds: IdInterval) -> bool {
+        let next = self.ranges.partition_point(|range| range.last < bounds.first);
+        self.ranges
+            .get(next)
+            .is_some_and(|range| range.first <= bounds.first && bounds.last <= range.last)
+    }
+
     /// Number of ids in the set.
     pub fn count(&self) -> u64 {
         self.ranges
@@ -311,6 +319,7 @@ mod tests {
             let set: IdIntervals = present.iter().copied().collect();
             let bounds = IdInterval::new(first, first + length).unwrap();
             let missing = set.missing_in(bounds);
+            prop_assert_eq!(set.covers(bounds), missing.is_empty());
             let expected: Vec<_> = (first..=first + length).filter(|id| !present.contains(id)).collect();
             prop_assert_eq!(ids(missing.iter().copied()), expected);
             prop_assert!(missing.windows(2).all(|pair| pair[0].last + 1 < pair[1].first));

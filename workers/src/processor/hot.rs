@@ -1,14 +1,19 @@
-//! The hot lane: one partition of the topic into rows. A place in the topic is kept after the rows before it are there,
-//! so that a restart repeats some writes, and a repeated write changes nothing.
+//! The hot lane: one partition of the topic into rows and candles. A place in the topic is kept after the rows before it
+//! are there, so that a restart repeats some writes, and a repeated write changes nothing.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{context::PartitionContext, lane::Lane};
+use super::{
+    candles::{Candles, rebuild::rebuild, tell::tell_candles},
+    context::PartitionContext,
+    lane::Lane,
+};
 use crate::{
     decode,
     kafka::partition::{Flow, PartitionSource, ReadEnd},
+    model::Interval,
     sink::{
         dead_letter::{DeadLetter, DeadLetters},
         hot::{HotRow, HotStore, Ledger},
@@ -28,6 +33,7 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 pub struct HotLane<S> {
     store: Arc<S>,
     dead_letters: Option<DeadLetters>,
+    candles: Vec<Interval>,
 }
 
 /// What one look at the topic brought.
@@ -54,13 +60,20 @@ impl<S: HotStore> Lane for HotLane<S> {
 }
 
 impl<S: HotStore> HotLane<S> {
-    /// Without `dead_letters` records that cannot be read are only counted.
-    pub fn new(store: Arc<S>, dead_letters: Option<DeadLetters>) -> Self {
-        Self { store, dead_letters }
+    /// Without `dead_letters` records that cannot be read are only counted. `candles` are the lengths of candles, each
+    /// once.
+    pub fn new(store: Arc<S>, dead_letters: Option<DeadLetters>, candles: Vec<Interval>) -> Self {
+        Self {
+            store,
+            dead_letters,
+            candles,
+        }
     }
 
     async fn session(&self, source: &mut impl PartitionSource, context: &PartitionContext) -> Option<()> {
         let mut ledger = self.load(source, context).await?;
+        let mut candles = Candles::resume(&self.candles, &ledger);
+        rebuild(source, context, &mut candles, ledger.next).await?;
         if context.seek(source, ledger.next).await?.is_err() {
             // Writes are idempotent and the ids seen are known, so that starting over is safe.
             tracing::error!(
@@ -69,13 +82,15 @@ impl<S: HotStore> HotLane<S> {
                 "the topic ends before the place that was kept; reading it from its beginning"
             );
             ledger.next = 0;
+            // Nor do the offsets that the candles began at mean anything in this topic.
+            candles.lost(i64::MAX);
             context.seek(source, 0).await?.ok()?;
         }
         tell(context, &ledger);
         let mut saved_at = Instant::now();
         let mut saved = ledger.next;
         loop {
-            let (chunk, end) = read(source, context, &mut ledger).await;
+            let (chunk, end) = read(source, context, &mut ledger, &mut candles).await;
             if chunk.went_back {
                 tracing::error!(
                     partition = source.partition(),
@@ -83,12 +98,14 @@ impl<S: HotStore> HotLane<S> {
                     "the topic went back; reading it from its beginning"
                 );
                 ledger.next = 0;
+                candles.lost(i64::MAX);
             }
             context.board.pending(chunk.oldest_ms);
             context
                 .bury(self.dead_letters.as_ref(), &chunk.letters, source.stop())
                 .await?;
             self.write(source, context, &chunk.rows).await?;
+            tell_candles(&*self.store, context, source.stop(), &mut candles, &ledger.seen).await?;
             context.metrics.rows.inc_by(chunk.rows.len() as u64);
             context.metrics.duplicates.inc_by(chunk.duplicates);
             context.board.count_duplicates(chunk.duplicates);
@@ -98,6 +115,7 @@ impl<S: HotStore> HotLane<S> {
             }
             let stopped = end == ReadEnd::Stopped;
             if ledger.next != saved && (stopped || chunk.went_back || saved_at.elapsed() >= SAVE_EVERY) {
+                ledger.open = candles.open();
                 self.save(source, context, &ledger).await?;
                 source.commit(ledger.next);
                 saved = ledger.next;
@@ -159,6 +177,7 @@ async fn read(
     source: &mut impl PartitionSource,
     context: &PartitionContext,
     ledger: &mut Ledger,
+    candles: &mut Candles,
 ) -> (Chunk, ReadEnd) {
     let partition = source.partition();
     let mut chunk = Chunk::default();
@@ -180,6 +199,7 @@ async fn read(
                 match decode::trade(record.value) {
                     Ok(trade) if ledger.seen.insert(&trade) => {
                         ledger.last_trade_time_us = ledger.last_trade_time_us.max(trade.trade_time_us);
+                        candles.add(&trade, record.offset);
                         chunk.rows.push(HotRow::new(trade, record, partition));
                     }
                     Ok(_copy) => chunk.duplicates += 1,

@@ -1,7 +1,6 @@
 //! The hot lane's promise: each trade is in the store, whatever fails, and its place is never ahead of its rows.
 
 use std::{
-    collections::BTreeMap,
     future::Future,
     sync::{Arc, Mutex},
     task::{Context, Waker},
@@ -13,61 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     hot::HotLane,
     lane::Lane,
+    memory_store::MemoryStore,
     testing::{Log, LogSource, context, event, repaired_order, trade, until},
 };
-use crate::{
-    model::Trade,
-    sink::hot::{HotError, HotRow, HotStore, Ledger},
-};
-
-/// Rows by key, and the place.
-#[derive(Default)]
-struct MemoryStore {
-    rows: Mutex<BTreeMap<(String, u64), Trade>>,
-    ledger: Mutex<Option<Ledger>>,
-    /// Whether the next requests fail, the last one first. A failed write may have written some rows.
-    failures: Mutex<Vec<bool>>,
-}
-
-impl MemoryStore {
-    async fn request(&self) -> Result<(), HotError> {
-        tokio::task::yield_now().await;
-        match self.failures.lock().unwrap().pop() {
-            Some(true) => Err(HotError::new("CassandraUnavailable", "on purpose")),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl HotStore for MemoryStore {
-    async fn load(&self, _: i32) -> Result<Option<Ledger>, HotError> {
-        self.request().await?;
-        Ok(self.ledger.lock().unwrap().clone())
-    }
-
-    async fn write(&self, rows: &[HotRow]) -> Result<(), HotError> {
-        for row in rows {
-            self.request().await?;
-            let trade = row.trade().clone();
-            self.rows
-                .lock()
-                .unwrap()
-                .insert((trade.symbol.to_string(), trade.trade_id), trade);
-        }
-        Ok(())
-    }
-
-    async fn save(&self, _: i32, ledger: &Ledger) -> Result<(), HotError> {
-        self.request().await?;
-        let covered = ledger.seen.trades();
-        assert!(
-            covered <= self.rows.lock().unwrap().len() as u64,
-            "the place is ahead of the rows"
-        );
-        *self.ledger.lock().unwrap() = Some(ledger.clone());
-        Ok(())
-    }
-}
 
 fn events(ids: &[u64]) -> Log {
     Arc::new(Mutex::new(
@@ -78,7 +25,7 @@ fn events(ids: &[u64]) -> Log {
 async fn run_to_the_end(store: &Arc<MemoryStore>, log: &Log) {
     let stop = CancellationToken::new();
     let mut source = LogSource::new(log, stop.clone());
-    let lane = HotLane::new(store.clone(), None);
+    let lane = HotLane::new(store.clone(), None, vec![]);
     let context = context(0);
     let end = log.lock().unwrap().len();
     let watch = async {
@@ -103,7 +50,7 @@ proptest! {
         let log = events(&ids);
         for polls in kills {
             let mut source = LogSource::new(&log, CancellationToken::new());
-            let lane = HotLane::new(store.clone(), None);
+            let lane = HotLane::new(store.clone(), None, vec![]);
             let context = context(0);
             let mut run = Box::pin(lane.run(&mut source, &context));
             for _ in 0..polls {
@@ -148,7 +95,7 @@ async fn what_retention_deletes_before_it_is_written_is_counted() {
     let stop = CancellationToken::new();
     let mut source = LogSource::new(&log, stop.clone());
     let low = source.low.clone();
-    let lane = HotLane::new(store.clone(), None);
+    let lane = HotLane::new(store.clone(), None, vec![]);
     let context = context(0);
     let watch = async {
         until("the first two are written", || rows(&store) == 2).await;

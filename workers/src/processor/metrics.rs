@@ -31,6 +31,12 @@ pub struct LaneMetrics {
     pub unreadable: Family<Reason, Counter>,
     /// Records that Kafka deleted before the lane had read them.
     pub lost_to_retention: Counter,
+    /// Versions of candles that became durable.
+    pub candles: Counter,
+    /// Candles whose trades were read from their table.
+    pub candles_reread: Counter,
+    /// Candles with sums that cannot be kept.
+    pub candle_overflows: Counter,
     /// Files put into the archive.
     pub files: Counter,
     /// Their size.
@@ -68,6 +74,21 @@ impl LaneMetrics {
             "lost_to_retention",
             "Offsets that Kafka had deleted before they were read",
             metrics.lost_to_retention.clone(),
+        );
+        lane.register(
+            "candles",
+            "Versions of candles that became durable",
+            metrics.candles.clone(),
+        );
+        lane.register(
+            "candles_reread",
+            "Candles whose trades were read from their table",
+            metrics.candles_reread.clone(),
+        );
+        lane.register(
+            "candle_overflows",
+            "Candles not written for sums of too many digits",
+            metrics.candle_overflows.clone(),
         );
         lane.register("files", "Files put into the archive", metrics.files.clone());
         lane.register_with_unit("files", "Size of these files", Unit::Bytes, metrics.bytes.clone());
@@ -124,6 +145,9 @@ impl LaneMetrics {
             duplicates: Counter::default(),
             unreadable: Family::default(),
             lost_to_retention: Counter::default(),
+            candles: Counter::default(),
+            candles_reread: Counter::default(),
+            candle_overflows: Counter::default(),
             files: Counter::default(),
             bytes: Counter::default(),
             lost_races: Counter::default(),

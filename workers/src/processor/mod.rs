@@ -9,6 +9,7 @@ pub mod archive;
 #[cfg(test)]
 mod archive_tests;
 pub mod board;
+pub mod candles;
 pub mod context;
 pub mod gaps;
 pub mod hot;
@@ -17,6 +18,8 @@ mod hot_tests;
 pub mod lane;
 #[cfg(test)]
 mod lane_tests;
+#[cfg(test)]
+mod memory_store;
 pub mod metrics;
 pub mod roll;
 mod seen;

@@ -29,6 +29,11 @@ impl SeenIds {
             .insert(trade.trade_id)
     }
 
+    /// The ids of one symbol.
+    pub fn of(&self, exchange: &str, symbol: &str) -> Option<&IdIntervals> {
+        self.0.get(exchange)?.get(symbol)
+    }
+
     /// Number of different trades.
     pub fn trades(&self) -> u64 {
         self.sets().map(IdIntervals::count).sum()

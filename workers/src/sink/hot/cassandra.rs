@@ -14,6 +14,7 @@ use scylla::{
     client::{execution_profile::ExecutionProfile, session::Session, session_builder::SessionBuilder},
     errors::ExecutionError,
     policies::load_balancing::DefaultPolicy,
+    serialize::row::SerializeRow,
     statement::{
         Consistency,
         batch::{Batch, BatchType},
@@ -24,14 +25,19 @@ use tokio::{sync::Mutex, time::timeout};
 
 use super::{
     GapStore, HotError, HotRow, Ledger,
+    candle::{self, CandleValues},
     gaps::GapValues,
-    row::{batches, newest},
+    read,
+    row::{TRADES_PER_BATCH, batches, newest},
     statements::Statements,
     store::HotStore,
 };
+use crate::model::{Candle, Fill, Window};
 
 /// Requests in flight per partition of the topic. Enough to keep three nodes busy; more only queues there.
 const CONCURRENCY: usize = 32;
+/// Rows of one request, of about 300 bytes each; see [`TRADES_PER_BATCH`].
+const CANDLES_PER_BATCH: usize = 15;
 /// Cassandra itself gives up a write after 2 s (`write_request_timeout`).
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
@@ -118,11 +124,12 @@ impl HotStore for CassandraStore {
         let Connection {
             session, statements, ..
         } = self.connection().await?;
-        let (sorted, ranges) = batches(rows);
+        let (sorted, ranges) = batches(rows, TRADES_PER_BATCH, HotRow::partition);
         // Collected first: the compiler cannot prove a lazy chain to be `Send`.
         let mut trades = Vec::with_capacity(ranges.len());
         for rows in ranges.into_iter().filter_map(|range| sorted.get(range)) {
-            trades.push(insert_trades(&session, &statements.trade, rows));
+            let values = rows.iter().map(|row| row.values()).collect();
+            trades.push(insert_together(&session, &statements.trade, values));
         }
         self.note(all(trades).await).await?;
         let mut latest = Vec::new();
@@ -130,6 +137,27 @@ impl HotStore for CassandraStore {
             latest.push(insert_latest(&session, &statements.latest, row));
         }
         self.note(all(latest).await).await
+    }
+
+    async fn read(&self, window: &Window, take: impl FnMut(Fill) + Send) -> Result<(), HotError> {
+        let Connection {
+            session, statements, ..
+        } = self.connection().await?;
+        let result = read::trades(&session, &statements.read, window, take).await;
+        self.note(result).await
+    }
+
+    async fn write_candles(&self, candles: &[Candle]) -> Result<(), HotError> {
+        let Connection {
+            session, statements, ..
+        } = self.connection().await?;
+        let (sorted, ranges) = batches(candles, CANDLES_PER_BATCH, candle::partition);
+        let mut requests = Vec::with_capacity(ranges.len());
+        for candles in ranges.into_iter().filter_map(|range| sorted.get(range)) {
+            let values = candles.iter().map(|candle| CandleValues::of(candle)).collect();
+            requests.push(insert_together(&session, &statements.candle, values));
+        }
+        self.note(all(requests).await).await
     }
 
     async fn save(&self, partition: i32, ledger: &Ledger) -> Result<(), HotError> {
@@ -159,17 +187,16 @@ impl GapStore for CassandraStore {
 }
 
 /// Rows of one Cassandra partition in one request.
-async fn insert_trades(
+async fn insert_together(
     session: &Session,
     statement: &PreparedStatement,
-    rows: &[&HotRow],
+    values: Vec<impl SerializeRow>,
 ) -> Result<(), ExecutionError> {
     let mut batch = Batch::new(BatchType::Unlogged);
     batch.set_is_idempotent(true);
-    for _ in rows {
+    for _ in &values {
         batch.append_statement(statement.clone());
     }
-    let values: Vec<_> = rows.iter().map(|row| row.values()).collect();
     session.batch(&batch, values).await.map(|_| ())
 }
 

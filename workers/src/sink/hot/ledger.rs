@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::processor::SeenIds;
+use crate::processor::{SeenIds, candles::OpenWindows};
 
 /// Everything before `next` is in the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Ledger {
     pub seen: SeenIds,
     /// Trade time of the newest trade, microseconds since 1970; 0 when there is none.
     pub last_trade_time_us: i64,
+    /// Candles that are not final, from whose trades on the topic must be read again.
+    pub open: OpenWindows,
 }
 
 /// What the table's text column holds.
@@ -21,6 +23,9 @@ pub struct Ledger {
 struct Text {
     seen: SeenIds,
     last_trade_time_us: i64,
+    /// Absent in what a version without candles wrote.
+    #[serde(default)]
+    open: OpenWindows,
 }
 
 impl Ledger {
@@ -29,6 +34,7 @@ impl Ledger {
         serde_json::to_string(&Text {
             seen: self.seen.clone(),
             last_trade_time_us: self.last_trade_time_us,
+            open: self.open.clone(),
         })
     }
 
@@ -37,19 +43,23 @@ impl Ledger {
         let Text {
             seen,
             last_trade_time_us,
+            open,
         } = serde_json::from_str(text)?;
         Ok(Self {
             next,
             seen,
             last_trade_time_us,
+            open,
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crds::spec::Exchange;
+
     use super::*;
-    use crate::processor::testing::trade;
+    use crate::{model::Window, processor::testing::trade};
 
     #[test]
     fn is_read_as_it_was_written() {
@@ -59,6 +69,25 @@ mod tests {
             ..Ledger::default()
         };
         ledger.seen.insert(&trade("BTCUSDT", 5, 0));
-        assert_eq!(Ledger::from_row(42, &ledger.to_text().unwrap()).unwrap(), ledger);
+        for (open_us, from) in [(60_000_000, Some(12)), (120_000_000, None)] {
+            let window = Window {
+                exchange: Exchange::Binance,
+                symbol: "BTCUSDT".parse().unwrap(),
+                interval: "1m".parse().unwrap(),
+                open_us,
+            };
+            ledger.open.insert(&window, from);
+        }
+        let text = ledger.to_text().unwrap();
+        assert_eq!(Ledger::from_row(42, &text).unwrap(), ledger);
+        let open = r#""open":{"binance":{"BTCUSDT":{"1m":{"60000000":12,"120000000":null}}}}"#;
+        assert!(text.contains(open), "{text}");
+    }
+
+    #[test]
+    fn what_a_version_without_candles_wrote_is_read() {
+        let text = r#"{"seen":{"binance":{"BTCUSDT":[[5,5]]}},"lastTradeTimeUs":7}"#;
+        let ledger = Ledger::from_row(42, text).unwrap();
+        assert_eq!((ledger.seen.trades(), ledger.open), (1, OpenWindows::default()));
     }
 }

@@ -1,13 +1,15 @@
-//! The hot store: every trade as a row of Cassandra's `trades`, the newest of each symbol in `latest`, the lane's own
-//! place in `hot_progress`, and what ingest tells of gaps in `gaps`.
+//! The hot store: every trade as a row of Cassandra's `trades`, the newest of each symbol in `latest`, candles in
+//! `candles`, the lane's own place in `hot_progress`, and what ingest tells of gaps in `gaps`.
 //!
-//! Every write is a function of the trade alone, its write timestamp included, so that a repeated write changes
+//! Every write is a function of its trades alone, its write timestamp included, so that a repeated write changes
 //! nothing. That is what makes it safe to repeat any write whose answer is in doubt.
 
+pub mod candle;
 pub mod cassandra;
 pub mod error;
 pub mod gaps;
 pub mod ledger;
+pub mod read;
 pub mod row;
 pub mod statements;
 pub mod store;

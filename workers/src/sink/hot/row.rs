@@ -9,12 +9,13 @@ use scylla::{
 
 use crate::{
     kafka::Record,
-    model::{Decimal, Trade},
+    model::{Decimal, Product, Trade},
 };
 
 /// Rows of one request. About 150 bytes each: below Cassandra's `batch_size_warn_threshold` of 5 KiB.
-const ROWS_PER_BATCH: usize = 30;
-const HOUR_US: i64 = 3_600_000_000;
+pub const TRADES_PER_BATCH: usize = 30;
+/// `trades` has a Cassandra partition per symbol and hour, microseconds.
+pub const HOUR_US: i64 = 3_600_000_000;
 
 /// A trade with where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,15 @@ impl HotRow {
     /// Start of the hour of the trade, microseconds since 1970.
     const fn bucket_us(&self) -> i64 {
         self.trade.trade_time_us.div_euclid(HOUR_US) * HOUR_US
+    }
+
+    /// The Cassandra partition of the row in `trades`.
+    pub fn partition(&self) -> (&str, &str, i64) {
+        (
+            self.trade.exchange.as_str(),
+            self.trade.symbol.as_str(),
+            self.bucket_us(),
+        )
     }
 
     /// The values of `trades`. Written at the time of the trade, so that a replay is no newer than the original.
@@ -120,24 +130,21 @@ pub struct LatestValues<'a> {
     written_at: i64,
 }
 
-/// Rows in the order of their Cassandra partitions, and the ranges of them that go into one request: a batch within one
-/// partition costs little more than one row, a batch over several costs more than its rows apart.
-pub fn batches(rows: &[HotRow]) -> (Vec<&HotRow>, Vec<Range<usize>>) {
-    let key = |row: &HotRow| {
-        (
-            row.trade.exchange.as_str(),
-            row.trade.symbol.clone(),
-            row.bucket_us(),
-        )
-    };
-    let mut sorted: Vec<&HotRow> = rows.iter().collect();
-    sorted.sort_by_cached_key(|row| key(row));
+/// Rows in the order of their Cassandra partitions, and the ranges of them, at most so long, that go into one request: a
+/// batch within one partition costs little more than one row, a batch over several costs more than its rows apart.
+pub fn batches<'a, T, K: Ord>(
+    rows: &'a [T],
+    most: usize,
+    partition: impl Fn(&'a T) -> K,
+) -> (Vec<&'a T>, Vec<Range<usize>>) {
+    let mut sorted: Vec<&T> = rows.iter().collect();
+    sorted.sort_by_cached_key(|row| partition(row));
     let mut ranges = Vec::new();
     let mut start = 0;
-    for chunk in sorted.chunk_by(|a, b| key(a) == key(b)) {
+    for chunk in sorted.chunk_by(|a, b| partition(a) == partition(b)) {
         let end = start + chunk.len();
         while start < end {
-            let next = end.min(start + ROWS_PER_BATCH);
+            let next = end.min(start + most);
             ranges.push(start..next);
             start = next;
         }
@@ -160,16 +167,32 @@ pub fn newest(rows: &[HotRow]) -> Vec<&HotRow> {
 }
 
 /// CQL's timestamps count milliseconds.
-const fn timestamp(time_us: i64) -> CqlTimestamp {
+pub(super) const fn timestamp(time_us: i64) -> CqlTimestamp {
     CqlTimestamp(time_us.div_euclid(1_000))
 }
 
-fn decimal(number: Decimal) -> CqlDecimal {
-    // CQL's decimals have a signed 32-bit scale; ours is 8.
-    CqlDecimal::from_signed_be_bytes_and_exponent(
-        shortest_two_complement(number.mantissa()),
-        Decimal::SCALE.cast_signed(),
-    )
+pub(super) fn decimal(number: Decimal) -> CqlDecimal {
+    scaled(number.mantissa(), Decimal::SCALE)
+}
+
+pub(super) fn product(number: Product) -> CqlDecimal {
+    scaled(number.mantissa(), Product::SCALE)
+}
+
+/// CQL's decimals have a signed 32-bit scale; ours are 8 and 16.
+fn scaled(mantissa: i128, scale: u32) -> CqlDecimal {
+    CqlDecimal::from_signed_be_bytes_and_exponent(shortest_two_complement(mantissa), scale.cast_signed())
+}
+
+/// A number that [`decimal`] wrote; `None` for others.
+pub(super) fn read_decimal(number: &CqlDecimal) -> Option<Decimal> {
+    let (bytes, scale) = number.as_signed_be_bytes_slice_and_exponent();
+    let sign = if bytes.first()? & 0x80 == 0 { 0x00 } else { 0xff };
+    let mut padded = [sign; 16];
+    let start = padded.len().checked_sub(bytes.len())?;
+    padded.get_mut(start..)?.copy_from_slice(bytes);
+    let mantissa = i128::from_be_bytes(padded);
+    Decimal::from_mantissa(mantissa).filter(|_| scale == Decimal::SCALE.cast_signed())
 }
 
 /// Big-endian two's complement without needless leading bytes, as Java's `BigInteger` writes it.
@@ -201,7 +224,7 @@ mod tests {
         rows.extend((70..75).map(|id| row("BTCUSDT", id, HOUR_US)));
         rows.extend((0..3).map(|id| row("ETHUSDT", id, 0)));
         rows.reverse();
-        let (sorted, ranges) = batches(&rows);
+        let (sorted, ranges) = batches(&rows, 30, HotRow::partition);
         let sizes: Vec<usize> = ranges.iter().map(ExactSizeIterator::len).collect();
         assert_eq!(sizes, [30, 30, 10, 5, 3]);
         for range in ranges {
@@ -237,7 +260,21 @@ mod tests {
         assert_eq!(shortest_two_complement(number), bytes);
     }
 
+    #[test]
+    fn only_decimals_of_our_own_are_read() {
+        let foreign = CqlDecimal::from_signed_be_bytes_and_exponent(vec![1], 2);
+        assert_eq!(read_decimal(&foreign), None);
+        let long = CqlDecimal::from_signed_be_bytes_and_exponent(vec![1; 17], 8);
+        assert_eq!(read_decimal(&long), None);
+    }
+
     proptest! {
+        #[test]
+        fn decimals_are_read_as_they_were_written(mantissa in -10_i128.pow(37)..10_i128.pow(37)) {
+            let number = Decimal::from_mantissa(mantissa);
+            prop_assert_eq!(read_decimal(&decimal(number.unwrap())), number);
+        }
+
         #[test]
         fn no_digit_of_a_decimal_is_lost(number: i128) {
             let bytes = shortest_two_complement(number);

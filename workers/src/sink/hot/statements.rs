@@ -1,6 +1,6 @@
 //! The hot lane's CQL, made from the table definitions that the operator creates the tables from.
 
-use crds::tables::{GAPS, HOT_PROGRESS, LATEST, TRADES, Table};
+use crds::tables::{CANDLES, GAPS, HOT_PROGRESS, LATEST, TRADES, Table};
 use scylla::{client::session::Session, errors::PrepareError, statement::prepared::PreparedStatement};
 
 /// Statements as the cluster knows them.
@@ -10,6 +10,10 @@ pub struct Statements {
     pub trade: PreparedStatement,
     /// Inserts [`super::row::LatestValues`].
     pub latest: PreparedStatement,
+    /// Inserts [`super::candle::CandleValues`].
+    pub candle: PreparedStatement,
+    /// Selects id, price, quantity and side of the trades of one hour's partition between two times, the second excluded.
+    pub read: PreparedStatement,
     /// Inserts [`super::gaps::GapValues`].
     pub gap: PreparedStatement,
     /// Selects `next_offset` and `intervals` by group and partition.
@@ -31,6 +35,13 @@ impl Statements {
         Ok(Self {
             trade: prepare(stamped(TRADES)).await?,
             latest: prepare(stamped(LATEST)).await?,
+            candle: prepare(stamped(CANDLES)).await?,
+            read: prepare(format!(
+                "SELECT trade_id, price, quantity, buyer_is_maker FROM {keyspace}.{} WHERE exchange = ? AND symbol = ? \
+                 AND bucket = ? AND trade_time >= ? AND trade_time < ?",
+                TRADES.name
+            ))
+            .await?,
             gap: prepare(stamped(GAPS)).await?,
             load: prepare(format!(
                 "SELECT next_offset, intervals FROM {keyspace}.{} WHERE consumer_group = ? AND kafka_partition = ?",
