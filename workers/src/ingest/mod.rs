@@ -292,6 +292,7 @@ impl<F: Feed, H: History> Parts<F, H> {
             history: self.history,
             intake: intake.clone(),
             in_flight: self.in_flight,
+            spool: self.spool.state(),
         };
         let repairing = tokio::spawn(repair.run(stop.clone()));
         let records = Arc::new(Records::new(&self.config, self.ledger.clone()));

@@ -124,12 +124,12 @@ async fn what_does_not_fit_in_memory_waits_on_the_disk_and_arrives_once_and_in_o
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_closes_the_feed_and_what_was_missed_is_fetched_afterwards() {
-    const EACH: u64 = 12_000;
+    const EACH: u64 = 6_000;
     let kafka = kafka::cluster();
     let exchange = waiting_exchange().await;
-    let worker = ready_worker(&exchange, &kafka, 64 << 10, 1 << 20).await;
+    let worker = ready_worker(&exchange, &kafka, 64 << 10, 1 << 19).await;
     kafka.broker_down(1).unwrap();
-    start(&exchange, EACH, 6_000);
+    start(&exchange, EACH, 2_000);
     let status = worker
         .until("held", |status| status.held && !status.connected)
         .await;

@@ -53,8 +53,9 @@ pub fn start_from(ingest: &IngestSpec, problems: &mut Vec<Problem>) -> StartFrom
 
 /// Where trades wait, in the workers' terms.
 pub fn buffer(ingest: &IngestSpec, problems: &mut Vec<Problem>) -> BufferConfig {
+    type Bound = (&'static str, u64);
     let buffer = &ingest.buffer;
-    let mut size = |field, quantity: &Quantity, (least, least_bytes), (most, most_bytes)| {
+    let mut size = |field, quantity: &Quantity, (least, least_bytes): Bound, (most, most_bytes): Bound| {
         let problem = match quantity::bytes(quantity) {
             Ok(bytes) if (least_bytes..=most_bytes).contains(&bytes) => return bytes,
             Ok(_) => Problem::BufferOutOfRange { field, least, most },

@@ -182,6 +182,11 @@ impl Spool {
         self.failed
     }
 
+    /// What is told of it.
+    pub fn state(&self) -> State {
+        self.state.clone()
+    }
+
     /// Whether feeds are to be closed.
     pub const fn holds(&self) -> bool {
         self.held

@@ -39,3 +39,20 @@ pub fn settings(bootstrap: &str, client_id: &str, buffer_bytes: u64) -> ClientCo
         .set("socket.keepalive.enable", "true");
     config
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_buffer_is_bounded_by_size_and_by_count() {
+        let bounds = |bytes| {
+            let settings = settings("", "", bytes);
+            ["queue.buffering.max.kbytes", "queue.buffering.max.messages"]
+                .map(|key| settings.get(key).unwrap_or_default().to_owned())
+        };
+        assert_eq!(bounds(32 << 20), ["32768", "149796"]);
+        assert_eq!(bounds(0), ["1", "1"], "0 would be without bounds");
+        assert_eq!(bounds(u64::MAX), ["2147483647", "2147483647"]);
+    }
+}
