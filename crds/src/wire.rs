@@ -14,6 +14,9 @@ use crate::{
 /// Where the operator mounts a worker's configuration.
 pub const CONFIG_PATH: &str = "/etc/cryptopipeline/config.yaml";
 
+/// Where the operator mounts the volume of an ingest worker's spool.
+pub const SPOOL_PATH: &str = "/var/spool/cryptopipeline";
+
 /// Configuration of an ingest worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -36,6 +39,20 @@ pub struct IngestConfig {
     pub kafka: KafkaEndpoint,
     /// The compacted topic in which the ids that Kafka has are kept, symbol by symbol.
     pub ledger_topic: String,
+    /// Where trades wait that Kafka does not take.
+    pub buffer: BufferConfig,
+}
+
+/// Where trades wait that Kafka does not take: first in memory, then on the disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BufferConfig {
+    /// Bytes of records in memory, without bookkeeping.
+    pub memory_bytes: u64,
+    /// Bytes of files.
+    pub disk_bytes: u64,
+    /// Their folder.
+    pub folder: String,
 }
 
 /// Where the ids of a symbol begin to count; from the first trade heard on where nothing is said.
@@ -163,6 +180,10 @@ pub struct IngestStatus {
     pub acknowledged: u64,
     /// Trades read from the exchange and not yet acknowledged.
     pub in_flight: u64,
+    /// Records that wait behind the full buffer in memory, because Kafka does not take them.
+    pub spooled: u64,
+    /// Whether the feed is closed on purpose, because there is no room for what it would read.
+    pub held: bool,
     /// Frames that were no trade and no known control message.
     pub rejected_frames: u64,
     /// Trades dropped because their id was heard before or is in Kafka already.

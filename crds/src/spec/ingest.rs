@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::{api::core::v1::ResourceRequirements, apimachinery::pkg::api::resource::Quantity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::common::{resources, rule};
+use super::common::{SIZE, resources, rule};
 
 /// The workers that read an exchange's trades and write them to Kafka.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -50,10 +50,37 @@ pub struct IngestSpec {
     #[serde(default = "half_of_the_limit")]
     #[schemars(range(min = 50, max = 6000))]
     pub request_weight_per_minute: i32,
+    /// Where the trades of one worker wait while Kafka takes none.
+    #[serde(default)]
+    pub buffer: IngestBuffer,
     /// CPU and memory of one worker. Absent: 50m CPU and 64Mi asked for, 256Mi at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "resources")]
     pub resources: Option<ResourceRequirements>,
+}
+
+/// Where trades wait while Kafka takes none: in memory, then on the disk. When both are full the connections to the exchange
+/// are closed until there is room, and what was missed is fetched by REST. At 2,000 trades a second the defaults last for
+/// more than half an hour.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct IngestBuffer {
+    /// Trades in memory, between 1Mi and 1Gi. A worker needs about three times as much when they are full; the default fits
+    /// the default of `resources`.
+    #[schemars(with = "String", length(max = 20), regex(pattern = SIZE))]
+    pub memory: Quantity,
+    /// The volume of each worker (an emptyDir) for the trades that memory has no room for, between 16Mi and 1Ti.
+    #[schemars(with = "String", length(max = 20), regex(pattern = SIZE))]
+    pub disk: Quantity,
+}
+
+impl Default for IngestBuffer {
+    fn default() -> Self {
+        Self {
+            memory: Quantity("32Mi".to_owned()),
+            disk: Quantity("1Gi".to_owned()),
+        }
+    }
 }
 
 /// Where the trades of a symbol begin. Everything from there on is fetched, the newest first.

@@ -20,7 +20,7 @@ pub use self::{
     cassandra::CassandraSpec,
     common::{DeletionPolicy, External, Images, PullPolicy, Storage},
     hdfs::HdfsSpec,
-    ingest::{Endpoints, Exchange, IngestSpec, StartFrom},
+    ingest::{Endpoints, Exchange, IngestBuffer, IngestSpec, StartFrom},
     kafka::{KafkaSpec, TopicSpec, Topics},
     placement::Placement,
     processor::{ArchiveLane, HotLane, ProcessorSpec},

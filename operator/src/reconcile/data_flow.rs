@@ -128,6 +128,9 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
     if silent(feeds.len(), answers.ingest.len()) {
         return no("IngestSilent", "an ingest worker does not answer yet".to_owned());
     }
+    if let Some(message) = waiting_for_kafka(&feeds) {
+        return no("KafkaUnreachable", message);
+    }
     if feeds.iter().any(|feed| !feed.connected) {
         return no(
             "FeedDisconnected",
@@ -203,6 +206,24 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
         "TradesFlow",
         "feeds are connected, both lanes run, no trade is missing".to_owned(),
     )
+}
+
+/// Set when trades wait on ingest's disk: more than the producers' buffers hold.
+fn waiting_for_kafka(feeds: &[&IngestStatus]) -> Option<String> {
+    let spooled = feeds
+        .iter()
+        .fold(0, |sum: u64, feed| sum.saturating_add(feed.spooled));
+    if feeds.iter().any(|feed| feed.held) {
+        return Some(format!(
+            "Kafka does not take the trades of an ingest worker, and its buffer is full ({spooled} on the disk): the feed is \
+             closed until there is room, and what it misses is fetched afterwards"
+        ));
+    }
+    (spooled > 0).then(|| {
+        format!(
+            "Kafka does not take trades as fast as they come; {spooled} wait on the disks of ingest, in order"
+        )
+    })
 }
 
 /// What ingest sent late is in the archive once the archive's lag no longer reaches back to it.
@@ -536,6 +557,17 @@ mod tests {
         let mut disconnected = good.clone();
         disconnected.ingest = vec![Some(ingest(false, 0))];
         assert_eq!(reason(&flow, &disconnected), "FeedDisconnected");
+        let mut waiting = good.clone();
+        waiting.ingest[0].as_mut().unwrap().spooled = 7;
+        assert_eq!(reason(&flow, &waiting), "KafkaUnreachable");
+        let verdict = judge(Some(&flow), &waiting, NOW);
+        assert!(verdict.message.contains("; 7 wait"), "{}", verdict.message);
+        // A feed that is closed on purpose is not one that cannot connect.
+        let mut held = disconnected.clone();
+        held.ingest[0].as_mut().unwrap().held = true;
+        let verdict = judge(Some(&flow), &held, NOW);
+        assert_eq!(verdict.reason, "KafkaUnreachable");
+        assert!(verdict.message.contains("full"), "{}", verdict.message);
         let mut silent = good.clone();
         silent.ingest.push(None);
         assert_eq!(reason(&flow, &silent), "IngestSilent");

@@ -12,8 +12,12 @@ mod tests;
 use std::{collections::BTreeMap, time::Duration};
 
 use crds::{
-    CryptoPipeline, CryptoPipelineSpec, duration::HumanDuration, names::Names, quantity, status::Identity,
-    wire::StartFrom,
+    CryptoPipeline, CryptoPipelineSpec,
+    duration::HumanDuration,
+    names::Names,
+    quantity,
+    status::Identity,
+    wire::{BufferConfig, StartFrom},
 };
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::OwnerReference};
 use kube::{Resource, ResourceExt};
@@ -55,6 +59,8 @@ pub struct ValidatedPipeline {
     pub roll_size_bytes: u64,
     /// `ingest.startFrom` in the workers' terms.
     pub start_from: StartFrom,
+    /// `ingest.buffer` in the workers' terms.
+    pub buffer: BufferConfig,
 }
 
 /// Checks what CEL cannot, and collects every problem.
@@ -70,6 +76,7 @@ pub fn validate(object: &CryptoPipeline, facts: Facts) -> Result<ValidatedPipeli
     check_durations(spec, &mut problems);
     ingest::check_symbols(&spec.ingest, &mut problems);
     let start_from = ingest::start_from(&spec.ingest, &mut problems);
+    let buffer = ingest::buffer(&spec.ingest, &mut problems);
     let sizings = memory::size(spec, &mut problems);
     let roll_size_bytes = roll_size(spec, &mut problems);
 
@@ -101,6 +108,7 @@ pub fn validate(object: &CryptoPipeline, facts: Facts) -> Result<ValidatedPipeli
                 sizings,
                 roll_size_bytes,
                 start_from,
+                buffer,
             })
         }
         _ => Err(Invalid { problems }),

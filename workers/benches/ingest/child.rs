@@ -28,15 +28,16 @@ pub struct Child {
     process: process::Child,
     address: SocketAddr,
     client: reqwest::Client,
-    _config: TempDir,
+    _folder: TempDir,
 }
 
 impl Child {
-    /// Starts the program and waits until it answers.
-    pub async fn start(config: &IngestConfig) -> Result<Self> {
+    /// Starts the program, with its files in a folder of its own, and waits until it answers.
+    pub async fn start(mut config: IngestConfig) -> Result<Self> {
         let folder = TempDir::new()?;
         let path = folder.path().join("config.yaml");
-        fs::write(&path, serde_yaml::to_string(config)?)?;
+        config.buffer.folder = folder.path().join("spool").to_string_lossy().into_owned();
+        fs::write(&path, serde_yaml::to_string(&config)?)?;
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let process = Command::new(env!("CARGO_BIN_EXE_ingest"))
             .args([
@@ -52,7 +53,7 @@ impl Child {
             process,
             address,
             client: reqwest::Client::new(),
-            _config: folder,
+            _folder: folder,
         };
         for _ in 0..START_LIMIT {
             if child.metrics().await.is_ok() {

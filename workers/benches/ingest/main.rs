@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use crds::{
     spec::{Endpoints, Exchange},
-    wire::{IngestConfig, KafkaEndpoint, StartFrom},
+    wire::{BufferConfig, IngestConfig, KafkaEndpoint, StartFrom},
 };
 use exchange_sim::{Sim, SimConfig, SymbolSpec};
 use rdkafka::mocking::MockCluster;
@@ -88,7 +88,7 @@ async fn measure(load: &Load) -> Result<()> {
         .iter()
         .map(|name| SymbolSpec::new(name).id_base(1).repeat(REPEAT).speed(speed));
     let exchange = Sim::start(SimConfig::new(listed)).await?;
-    let child = Child::start(&config(&exchange, &kafka.bootstrap_servers(), names)).await?;
+    let child = Child::start(config(&exchange, &kafka.bootstrap_servers(), names)).await?;
     tokio::time::sleep(WARM_UP).await;
 
     let (began, before) = (Instant::now(), look(&child).await?);
@@ -130,6 +130,7 @@ fn millis(seconds: f64) -> String {
     format!("{:.1}", seconds * 1e3)
 }
 
+/// As the operator writes it, but for the spool's folder, which [`Child`] chooses.
 fn config(exchange: &Sim, bootstrap: &str, symbols: Vec<String>) -> IngestConfig {
     let [topic, dead_letter_topic, gap_topic, ledger_topic] = TOPICS.map(str::to_owned);
     IngestConfig {
@@ -149,5 +150,10 @@ fn config(exchange: &Sim, bootstrap: &str, symbols: Vec<String>) -> IngestConfig
             gap_topic,
         },
         ledger_topic,
+        buffer: BufferConfig {
+            memory_bytes: 32 << 20,
+            disk_bytes: 1 << 30,
+            folder: String::new(),
+        },
     }
 }

@@ -7,7 +7,7 @@ pub mod monitor;
 pub mod newest;
 pub mod queue;
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,7 @@ pub use self::{
     history::{History, HistoryError},
     monitor::{LastLoss, Monitor},
     newest::Newest,
-    queue::{Intake, Outlet, queue},
+    queue::{Gate, Intake, Outlet, queue},
 };
 use crate::{clock::now_us, model::Trade};
 
@@ -56,12 +56,12 @@ pub struct Received {
     /// The trade event exactly as received; of what cannot be read, the whole frame or what claimed to be a trade.
     pub bytes: Bytes,
     /// The trade in the bytes, or the stable name of the reason why there is none.
-    pub content: Result<Trade, &'static str>,
+    pub content: Result<Trade, Cow<'static, str>>,
 }
 
 impl Received {
     /// Received now from a live stream.
-    pub fn now(bytes: Bytes, content: Result<Trade, &'static str>) -> Self {
+    pub fn now(bytes: Bytes, content: Result<Trade, Cow<'static, str>>) -> Self {
         Self {
             source: Source::Live,
             wall_us: now_us(),

@@ -1,10 +1,12 @@
 //! The queue between sockets and Kafka, bounded by memory. When it is full the reader waits, the socket's buffers
-//! fill, and the exchange sees a slow reader: nothing that was read is dropped. Pings are not answered meanwhile,
-//! because they lie behind unread trades; the exchange ends such a connection after a minute.
+//! fill, and the exchange sees a slow reader: nothing that was read is dropped.
+//!
+//! It is full for moments only. Before what lies behind it has no room left, its gate is shut: then feeds close their
+//! connections, and make new ones when it opens.
 
-use std::sync::Arc;
+use std::{future::pending, sync::Arc};
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::Received;
 
@@ -15,12 +17,19 @@ const ENTRY_BYTES: usize = 256;
 pub fn queue(capacity: u32) -> (Intake, Outlet) {
     let budget = Arc::new(Semaphore::new(capacity as usize));
     let (sender, receiver) = mpsc::unbounded_channel();
+    let (shut, gate) = watch::channel(false);
     let intake = Intake {
         sender,
         budget: budget.clone(),
         capacity,
+        gate: Gate(gate),
     };
-    (intake, Outlet { receiver, budget })
+    let outlet = Outlet {
+        receiver,
+        budget,
+        shut,
+    };
+    (intake, outlet)
 }
 
 /// The end that feeds push into. The queue ends when the last clone is dropped.
@@ -29,6 +38,26 @@ pub struct Intake {
     sender: mpsc::UnboundedSender<(Received, u32)>,
     budget: Arc<Semaphore>,
     capacity: u32,
+    gate: Gate,
+}
+
+/// Whether feeds may read. Cloning gives another handle to the same.
+#[derive(Clone, Debug)]
+pub struct Gate(watch::Receiver<bool>);
+
+impl Gate {
+    /// Returns while feeds are not to read.
+    pub async fn shut(&mut self) {
+        if self.0.wait_for(|shut| *shut).await.is_err() {
+            // Nobody takes any more: the next push tells.
+            pending::<()>().await;
+        }
+    }
+
+    /// Returns while feeds may read, or when nobody takes any more.
+    pub async fn opened(&mut self) {
+        let _ = self.0.wait_for(|shut| !shut).await;
+    }
 }
 
 /// Nobody takes from the queue any more.
@@ -37,6 +66,11 @@ pub struct Intake {
 pub struct Closed;
 
 impl Intake {
+    /// Tells whether to read.
+    pub fn gate(&self) -> Gate {
+        self.gate.clone()
+    }
+
     /// Waits for room, then adds. An entry larger than the queue waits until it is alone. Dropping the future drops
     /// the entry: await it to the end.
     pub async fn push(&self, received: Received) -> Result<(), Closed> {
@@ -54,9 +88,16 @@ impl Intake {
 pub struct Outlet {
     receiver: mpsc::UnboundedReceiver<(Received, u32)>,
     budget: Arc<Semaphore>,
+    shut: watch::Sender<bool>,
 }
 
 impl Outlet {
+    /// Shuts or opens the gate.
+    pub fn shut(&self, shut: bool) {
+        self.shut
+            .send_if_modified(|now| std::mem::replace(now, shut) != shut);
+    }
+
     /// The oldest entry; `None` when all feeds have ended and all is taken.
     pub async fn take(&mut self) -> Option<Received> {
         let (received, cost) = self.receiver.recv().await?;
@@ -86,7 +127,7 @@ mod tests {
     use super::*;
 
     fn entry(text: &'static str) -> Received {
-        Received::now(Bytes::from_static(text.as_bytes()), Err("Test"))
+        Received::now(Bytes::from_static(text.as_bytes()), Err("Test".into()))
     }
 
     #[tokio::test]
@@ -109,6 +150,23 @@ mod tests {
         drop(intake);
         assert!(outlet.take().await.is_some());
         assert!(outlet.take().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn feeds_are_told_whether_to_read() {
+        let (intake, outlet) = queue(10);
+        let mut gate = intake.gate();
+        gate.opened().await;
+        assert!(poll!(Box::pin(gate.shut())).is_pending());
+        outlet.shut(true);
+        gate.shut().await;
+        let mut opened = Box::pin(gate.opened());
+        assert!(poll!(&mut opened).is_pending());
+        outlet.shut(false);
+        opened.await;
+        outlet.shut(true);
+        drop(outlet);
+        intake.gate().opened().await;
     }
 
     #[tokio::test]

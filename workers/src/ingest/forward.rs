@@ -1,137 +1,139 @@
 //! Takes what a feed read and gives it to Kafka: trades to the topic, what cannot be read to the dead-letter topic.
+//!
+//! Two loops, so that the first never waits for Kafka. One takes from the queue and decides; what the other is not ready
+//! for goes to the spool, and then everything that follows goes behind it. The other gives it to the producer, whose bounded
+//! buffer is the queue's first part.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use crds::{spec::Exchange, wire::IngestConfig};
-use rdkafka::message::{Header, OwnedHeaders};
-use tokio::time::sleep;
+use tokio::{
+    sync::mpsc::{Receiver, Sender, channel},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
-use super::ledger::{Entry, Ledger, Verdict};
+use super::{
+    ledger::Entry,
+    records::Records,
+    spool::{Spool, SpoolError},
+};
 use crate::{
-    feed::{Outlet, Received, Source},
-    kafka::{
-        headers::{EXCHANGE, REASON, RECV_US, REST, SRC, WS},
-        producer::{Outgoing, Producer},
-    },
+    feed::{Outlet, Received},
+    kafka::producer::{Outgoing, Producer},
 };
 
-/// Of a trade whose symbol was not asked for.
-const UNEXPECTED_SYMBOL: &str = "UnexpectedSymbol";
+/// Records between the two loops.
+const AHEAD: usize = 4096;
+/// Pause after a write to the disk that failed.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
 /// The way from the queue to Kafka.
 pub struct Forward {
-    records: Records,
+    admission: Admission,
     producer: Producer<Entry>,
-    outlet: Outlet,
 }
 
 impl Forward {
     /// Nothing is taken before [`Forward::run`].
-    pub fn new(
-        config: &IngestConfig,
-        producer: Producer<Entry>,
-        ledger: Arc<Ledger>,
-        outlet: Outlet,
-    ) -> Self {
-        let records = Records {
-            exchange: config.exchange,
-            topic: config.kafka.topic.as_str().into(),
-            dead_letter_topic: config.kafka.dead_letter_topic.as_str().into(),
-            ledger,
-        };
+    pub const fn new(records: Arc<Records>, producer: Producer<Entry>, outlet: Outlet, spool: Spool) -> Self {
         Self {
-            records,
+            admission: Admission {
+                records,
+                outlet,
+                spool,
+            },
             producer,
-            outlet,
         }
     }
 
     /// Runs until the feed has ended and all is acknowledged, but no longer than `limit` after `stop` was cancelled.
-    /// Returns what was not acknowledged by then.
-    pub async fn run(mut self, stop: CancellationToken, limit: Duration) -> Vec<Entry> {
+    /// Returns how many records were not acknowledged by then, and whether the spool was the reason.
+    pub async fn run(mut self, stop: CancellationToken, limit: Duration) -> (u64, Result<(), SpoolError>) {
+        let (sender, mut ready) = channel(AHEAD);
         let expired = pin!(async {
             stop.cancelled().await;
             sleep(limit).await;
         });
-        tokio::select! {
-            () = expired => {}
-            () = self.forward_all() => {}
-        }
-        let mut unacknowledged = self.producer.close().await;
-        while let Some(received) = self.outlet.take_now() {
-            unacknowledged.extend(self.records.make(received).map(|record| record.receipt));
-        }
-        unacknowledged
-    }
-
-    async fn forward_all(&mut self) {
-        loop {
-            let received = tokio::select! {
-                received = self.outlet.take() => received,
-                () = self.producer.resend() => continue,
-            };
-            let Some(received) = received else { break };
-            if let Some(record) = self.records.make(received) {
-                self.producer.send(record).await;
-            }
-        }
-        self.producer.settle().await;
-    }
-}
-
-/// Makes records of what was read.
-struct Records {
-    exchange: Exchange,
-    topic: Arc<str>,
-    dead_letter_topic: Arc<str>,
-    ledger: Arc<Ledger>,
-}
-
-impl Records {
-    /// `None` for a copy.
-    fn make(&self, received: Received) -> Option<Outgoing<Entry>> {
-        let headers = headers(self.exchange, &received);
-        let reason = match &received.content {
-            Ok(trade) => match self.ledger.hear(&received, trade) {
-                Verdict::New(receipt, key) => {
-                    return Some(Outgoing {
-                        topic: self.topic.clone(),
-                        key: Some(key),
-                        value: received.bytes,
-                        headers,
-                        receipt,
-                    });
-                }
-                Verdict::Copy => return None,
-                Verdict::UnknownSymbol => UNEXPECTED_SYMBOL,
-            },
-            Err(reason) => *reason,
+        let ended = tokio::select! {
+            () = expired => Ok(()),
+            ended = async {
+                tokio::try_join!(self.admission.run(sender), deliver(&mut self.producer, &mut ready)).map(|_| ())
+            } => ended,
         };
-        Some(Outgoing {
-            topic: self.dead_letter_topic.clone(),
-            key: None,
-            headers: headers.insert(header(REASON, reason)),
-            receipt: self.ledger.dead_letter(&received),
-            value: received.bytes,
-        })
+        let mut unacknowledged = self.producer.close().await.len() as u64 + self.admission.rest();
+        while ready.try_recv().is_ok() {
+            unacknowledged += 1;
+        }
+        (unacknowledged, ended)
     }
 }
 
-fn headers(exchange: Exchange, received: &Received) -> OwnedHeaders {
-    let source = match received.source {
-        Source::Live => WS,
-        Source::Rest => REST,
-    };
-    OwnedHeaders::new_with_capacity(4)
-        .insert(header(EXCHANGE, exchange.as_str()))
-        .insert(header(RECV_US, &received.wall_us.to_string()))
-        .insert(header(SRC, source))
+/// From the queue, by way of the spool where that is needed.
+struct Admission {
+    records: Arc<Records>,
+    outlet: Outlet,
+    spool: Spool,
 }
 
-const fn header<'a>(key: &'a str, value: &'a str) -> Header<'a, &'a str> {
-    Header {
-        key,
-        value: Some(value),
+impl Admission {
+    /// Runs until the feed has ended and nothing waits.
+    async fn run(&mut self, ahead: Sender<Outgoing<Entry>>) -> Result<(), SpoolError> {
+        let mut open = true;
+        while open || !self.spool.is_empty() {
+            tokio::select! {
+                received = self.outlet.take(), if open && self.spool.has_room() => match received {
+                    Some(received) => self.admit(received, &ahead).await,
+                    None => open = false,
+                },
+                place = ahead.reserve(), if !self.spool.is_empty() => {
+                    let Ok(place) = place else { return Ok(()) };
+                    if let Some(received) = self.spool.pop().await? {
+                        place.send(self.records.make(received));
+                    }
+                }
+                () = sleep(WRITE_AGAIN), if self.spool.has_failed() => self.spool.write().await,
+            }
+            self.outlet.shut(self.spool.holds());
+        }
+        Ok(())
     }
+
+    async fn admit(&mut self, received: Received, ahead: &Sender<Outgoing<Entry>>) {
+        let Some(received) = self.records.hear(received) else {
+            return;
+        };
+        if self.spool.is_empty()
+            && let Ok(place) = ahead.try_reserve()
+        {
+            place.send(self.records.make(received));
+        } else {
+            self.spool.push(&received).await;
+        }
+    }
+
+    /// How many records are left.
+    fn rest(&mut self) -> u64 {
+        let mut rest = self.spool.len();
+        while let Some(received) = self.outlet.take_now() {
+            rest += u64::from(self.records.hear(received).is_some());
+        }
+        rest
+    }
+}
+
+/// To Kafka, until nothing more comes and all is acknowledged.
+async fn deliver(
+    producer: &mut Producer<Entry>,
+    ready: &mut Receiver<Outgoing<Entry>>,
+) -> Result<(), SpoolError> {
+    loop {
+        let record = tokio::select! {
+            record = ready.recv() => record,
+            () = producer.resend() => continue,
+        };
+        let Some(record) = record else { break };
+        producer.send(record).await;
+    }
+    producer.settle().await;
+    Ok(())
 }

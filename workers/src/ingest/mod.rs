@@ -1,7 +1,8 @@
 //! The ingest worker: an exchange's trades to Kafka.
 //!
 //! `feed -> queue -> forward -> Kafka`, and [`ledger`] knows which ids were heard and which ones Kafka has. [`watch`]
-//! finds what is missing, [`repair`] fetches it and puts it into the same queue.
+//! finds what is missing, [`repair`] fetches it and puts it into the same queue. While Kafka takes nothing, trades wait in
+//! the producer's buffer and then in [`spool`], on the disk; when that is full the feed is closed on purpose.
 //!
 //! Guarantee: a trade that was read from the socket reaches the topic, or the process ends with an error that names it.
 //! From a symbol's first start on, a trade that was not read is found missing, is fetched from the exchange's record of
@@ -16,7 +17,9 @@ mod listing;
 mod look;
 mod present;
 mod reachability;
+mod records;
 mod repair;
+mod spool;
 mod symbol_metrics;
 mod symbols;
 mod watch;
@@ -33,8 +36,18 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    follow::Follow, gap_metrics::GapMetrics, journal::Journal, ledger::Ledger, look::Look, repair::Repair,
-    symbol_metrics::SymbolMetrics, symbols::Symbols, watch::Watch,
+    follow::Follow,
+    forward::Forward,
+    gap_metrics::GapMetrics,
+    journal::Journal,
+    ledger::Ledger,
+    look::Look,
+    records::Records,
+    repair::Repair,
+    spool::{Limits, Spool, SpoolError, State},
+    symbol_metrics::SymbolMetrics,
+    symbols::Symbols,
+    watch::Watch,
 };
 use crate::{
     feed::{
@@ -81,7 +94,10 @@ pub enum IngestError {
     Server(#[from] ServerError),
     /// The brokers were away for too long at the end.
     #[error("{0} trades or dead letters were read and not acknowledged by Kafka; their ids stand in the log")]
-    Unacknowledged(usize),
+    Unacknowledged(u64),
+    /// What waited on the disk cannot be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
     /// A part ended by a defect.
     #[error("a part of the worker failed: {0}; this is a defect, please report it")]
     Defect(#[from] tokio::task::JoinError),
@@ -95,6 +111,7 @@ impl IngestError {
             Self::Http(_) => "HttpClientRefused",
             Self::Server(error) => error.reason(),
             Self::Unacknowledged(_) => "Unacknowledged",
+            Self::Spool(error) => error.reason(),
             Self::Defect(_) => "Defect",
         }
     }
@@ -125,7 +142,11 @@ impl Ingest {
             ),
         };
         let client_id = format!("ingest-{}", config.exchange.as_str());
-        let producer = Producer::new(producer::settings(&config.kafka.bootstrap, &client_id))?;
+        let producer = Producer::new(producer::settings(
+            &config.kafka.bootstrap,
+            &client_id,
+            config.buffer.memory_bytes,
+        ))?;
         let journal = Journal::new(&config)?;
 
         let health = Health::new();
@@ -150,10 +171,21 @@ impl Ingest {
             monitor: monitor.clone(),
         }));
         let gap_metrics = GapMetrics::new(&mut registry);
+        let spool_state = State::new(&mut registry);
+        let spool = Spool::open(
+            config.buffer.folder.clone().into(),
+            Limits::new(config.buffer.disk_bytes, QUEUE_BYTES.into()),
+            spool_state.clone(),
+        )
+        .await?;
         let status = {
             let (monitor, ledger, in_flight) = (monitor.clone(), ledger.clone(), in_flight.clone());
             let symbols = symbols.clone();
-            move || status(&monitor, &ledger, &symbols, &in_flight)
+            move || IngestStatus {
+                spooled: spool_state.records(),
+                held: spool_state.is_held(),
+                ..status(&monitor, &ledger, &symbols, &in_flight)
+            }
         };
         // The probes outlive the signal: the last trades are still on their way.
         let serving = CancellationToken::new();
@@ -167,6 +199,7 @@ impl Ingest {
             feed,
             history: Arc::new(history),
             producer,
+            spool,
             journal,
             monitor,
             ledger,
@@ -203,6 +236,7 @@ struct Parts<F, H> {
     feed: F,
     history: Arc<H>,
     producer: Producer<ledger::Entry>,
+    spool: Spool,
     journal: Journal,
     monitor: Arc<Monitor>,
     ledger: Arc<Ledger>,
@@ -214,6 +248,7 @@ struct Parts<F, H> {
 
 impl<F: Feed, H: History> Parts<F, H> {
     async fn run(self, stop: CancellationToken) -> Result<(), IngestError> {
+        let stop = stop.child_token();
         let reachability = tokio::spawn(reachability::watch(
             self.producer.probe(),
             self.config.kafka.topic.clone(),
@@ -257,23 +292,36 @@ impl<F: Feed, H: History> Parts<F, H> {
             history: self.history,
             intake: intake.clone(),
             in_flight: self.in_flight,
+            spool: self.spool.state(),
         };
         let repairing = tokio::spawn(repair.run(stop.clone()));
-        let forward = forward::Forward::new(&self.config, self.producer, self.ledger, outlet);
-        let forwarding = tokio::spawn(forward.run(stop.clone(), self.flush_limit));
+        let records = Arc::new(Records::new(&self.config, self.ledger.clone()));
+        let forward = Forward::new(records, self.producer, outlet, self.spool);
+        let forwarding = {
+            let (stop, limit) = (stop.clone(), self.flush_limit);
+            tokio::spawn(async move {
+                let ended = forward.run(stop.clone(), limit).await;
+                // Without it nothing else has a purpose.
+                stop.cancel();
+                ended
+            })
+        };
         self.feed.run(wanted, intake, self.monitor, stop).await;
-        let unacknowledged = forwarding.await?;
+        let (unacknowledged, spooling) = forwarding.await?;
         following.await?;
         listing.await?;
         repairing.await?;
         present.await?;
         reachability.await?;
         watching.await?.finish().await;
-        if unacknowledged.is_empty() {
-            return Ok(());
+        if unacknowledged > 0 {
+            self.ledger.log_unacknowledged();
         }
-        ledger::log_unacknowledged(&unacknowledged);
-        Err(IngestError::Unacknowledged(unacknowledged.len()))
+        spooling?;
+        if unacknowledged > 0 {
+            return Err(IngestError::Unacknowledged(unacknowledged));
+        }
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::ledger::Ledger;
+use super::{ledger::Ledger, spool};
 use crate::{
     backoff::Backoff,
     feed::{History, Intake, Received},
@@ -30,6 +30,8 @@ pub struct Repair<H> {
     pub intake: Intake,
     /// Trades read and not yet acknowledged.
     pub in_flight: Gauge,
+    /// While anything waits in the spool nothing is fetched: the room is for what cannot be had again later.
+    pub spool: spool::State,
 }
 
 impl<H: History> Repair<H> {
@@ -39,7 +41,9 @@ impl<H: History> Repair<H> {
         let mut last_failure = Instant::now();
         loop {
             let asking = async {
-                let Some((symbol, ids)) = self.ledger.wanted() else {
+                let behind = self.spool.records() > 0;
+                let wanted = if behind { None } else { self.ledger.wanted() };
+                let Some((symbol, ids)) = wanted else {
                     sleep(IDLE).await;
                     return None;
                 };

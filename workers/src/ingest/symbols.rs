@@ -98,6 +98,7 @@ mod tests {
             "requestWeightPerMinute": 100,
             "kafka": {"bootstrap": "", "topic": "", "deadLetterTopic": "", "gapTopic": ""},
             "ledgerTopic": "",
+            "buffer": {"memoryBytes": 0, "diskBytes": 0, "folder": ""},
         }))
         .unwrap()
     }

@@ -4,6 +4,7 @@
 mod faults;
 mod gaps;
 mod kafka;
+mod outage;
 mod producer;
 mod storm;
 mod stream;

@@ -14,6 +14,8 @@ use workers::kafka::producer::{Outgoing, Producer, Receipt, settings};
 
 use crate::kafka::{self, Record, TOPIC};
 
+const BUFFER_BYTES: u64 = 1024 * 1024;
+
 /// Notes its number when it is acknowledged.
 struct Noted {
     number: u32,
@@ -52,7 +54,7 @@ async fn records_are_delivered_in_order_through_errors(#[case] error: RDKafkaRes
     let kafka = kafka::cluster();
     kafka.request_errors(RDKafkaApiKey::Produce, &[error; 3]);
     let acknowledged = Arc::new(Mutex::new(vec![]));
-    let mut producer = Producer::new(settings(&kafka.bootstrap_servers(), "test")).unwrap();
+    let mut producer = Producer::new(settings(&kafka.bootstrap_servers(), "test", BUFFER_BYTES)).unwrap();
     for number in 0..COUNT {
         producer.send(record(number, &acknowledged)).await;
     }
@@ -74,7 +76,7 @@ async fn the_last_record_is_sent_again_though_no_other_follows() {
     let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
     kafka.request_errors(RDKafkaApiKey::Produce, &[refused]);
     let acknowledged = Arc::new(Mutex::new(vec![]));
-    let mut producer = Producer::new(settings(&kafka.bootstrap_servers(), "test")).unwrap();
+    let mut producer = Producer::new(settings(&kafka.bootstrap_servers(), "test", BUFFER_BYTES)).unwrap();
     producer.send(record(0, &acknowledged)).await;
     tokio::time::timeout(Duration::from_mins(1), producer.resend())
         .await

@@ -4,10 +4,11 @@ use std::{io::Read, net::SocketAddr, time::Duration};
 
 use crds::{
     spec::{Endpoints, Exchange},
-    wire::{IngestConfig, IngestStatus, KafkaEndpoint, StartFrom},
+    wire::{BufferConfig, IngestConfig, IngestStatus, KafkaEndpoint, StartFrom},
 };
 use exchange_sim::{Sim, SimConfig, SymbolSpec};
 use flate2::read::GzDecoder;
+use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use workers::ingest::{Ingest, IngestError, Options};
@@ -34,7 +35,7 @@ pub fn recorded() -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// The configuration that the operator would write.
+/// The configuration that the operator would write, but for the spool's folder, which [`Worker`] makes.
 pub fn config(exchange: &Sim, kafka: &Cluster, symbols: &[&str]) -> IngestConfig {
     IngestConfig {
         exchange: Exchange::Binance,
@@ -53,6 +54,11 @@ pub fn config(exchange: &Sim, kafka: &Cluster, symbols: &[&str]) -> IngestConfig
             gap_topic: GAPS.to_owned(),
         },
         ledger_topic: LEDGERS.to_owned(),
+        buffer: BufferConfig {
+            memory_bytes: 32 << 20,
+            disk_bytes: 64 << 20,
+            folder: String::new(),
+        },
     }
 }
 
@@ -61,6 +67,7 @@ pub struct Worker {
     config: watch::Sender<IngestConfig>,
     stop: CancellationToken,
     client: reqwest::Client,
+    _spool: TempDir,
 }
 
 impl Worker {
@@ -77,7 +84,9 @@ impl Worker {
         Self::run(config(exchange, kafka, symbols), flush_limit).await
     }
 
-    pub async fn run(config: IngestConfig, flush_limit: Duration) -> Self {
+    pub async fn run(mut config: IngestConfig, flush_limit: Duration) -> Self {
+        let spool = TempDir::new().unwrap();
+        config.buffer.folder = spool.path().to_str().unwrap().to_owned();
         let options = Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             flush_limit,
@@ -90,6 +99,7 @@ impl Worker {
             config,
             stop,
             client: reqwest::Client::new(),
+            _spool: spool,
         }
     }
 

@@ -42,6 +42,7 @@ type Change = fn(&mut ValidatedPipeline);
 #[case::zoo_keeper_heap(|p: &mut ValidatedPipeline| p.sizings.zoo_keeper.heap_mib = 100, &[Role::ZooKeeper])]
 #[case::failover_controller_heap(|p: &mut ValidatedPipeline| p.sizings.failover_controller.heap_mib = 100, &[Role::NameNode])]
 #[case::symbol(|p: &mut ValidatedPipeline| p.spec.ingest.symbols.push("XRPUSDT".into()), &[])]
+#[case::buffer(|p: &mut ValidatedPipeline| p.buffer.memory_bytes = 1 << 20, &[Role::Ingest])]
 #[case::roll_size(|p: &mut ValidatedPipeline| p.roll_size_bytes = 1 << 20, &[Role::Processor])]
 #[case::partitions(|p: &mut ValidatedPipeline| p.spec.kafka.topics.trades.partitions = 60, &[])]
 #[case::formation(|p: &mut ValidatedPipeline| { let i = &mut p.facts.identity; i.kafka_formed = true; i.cassandra_formed = true; i.hdfs_formatted = true; i.hdfs_edits_shared = true; i.hdfs_failover_formatted = true; }, &[])]

@@ -60,6 +60,7 @@ pub(super) fn ingest(pipeline: &ValidatedPipeline, symbols: &[String]) -> Ingest
         request_weight_per_minute: weight_of_one(spec),
         kafka: kafka_endpoint(pipeline),
         ledger_topic: pipeline.spec.kafka.topics.trades.ledger_name(),
+        buffer: pipeline.buffer.clone(),
     }
 }
 

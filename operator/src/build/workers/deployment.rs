@@ -1,12 +1,15 @@
 //! The Deployments of the workers.
 
-use crds::{names::Role, wire::CONFIG_PATH};
+use crds::{
+    names::Role,
+    wire::{CONFIG_PATH, SPOOL_PATH},
+};
 use k8s_openapi::{
     api::{
         apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment},
-        core::v1::{Container, ResourceRequirements},
+        core::v1::{Container, EmptyDirVolumeSource, ResourceRequirements, Volume},
     },
-    apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
+    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
 
 use super::{HTTP, config};
@@ -22,6 +25,7 @@ use crate::{
 
 /// Directory of [`CONFIG_PATH`].
 const CONFIG_DIR: &str = "/etc/cryptopipeline";
+const SPOOL: &str = "spool";
 
 /// What differs between the workers' Deployments.
 pub struct Worker<'a> {
@@ -37,6 +41,8 @@ pub struct Worker<'a> {
     pub replicas: i32,
     /// Of the only container.
     pub resources: ResourceRequirements,
+    /// Size of the volume at [`SPOOL_PATH`], which has the pod's life; absent where there is none.
+    pub spool: Option<&'a Quantity>,
     /// Seconds from SIGTERM to SIGKILL.
     pub grace_seconds: i64,
     /// Pods above `replicas` during a rollout.
@@ -73,7 +79,7 @@ impl Worker<'_> {
                     config_map: self.name.clone(),
                     path: CONFIG_DIR,
                 },
-                volumes: vec![],
+                volumes: self.spool.into_iter().map(scratch).collect(),
             },
         );
         RoleDeployment {
@@ -111,10 +117,22 @@ impl Worker<'_> {
             env: Some(vec![pod::env_of_pod("POD_NAME", "metadata.name")]),
             ports: Some(pod::ports(&[HTTP])),
             resources: Some(self.resources.clone()),
+            volume_mounts: self.spool.map(|_| vec![pod::mount(SPOOL, SPOOL_PATH)]),
             startup_probe: Some(pod::while_starting(pod::http_probe(HTTP.0, "/livez"))),
             liveness_probe: Some(pod::for_liveness(pod::http_probe(HTTP.0, "/livez"))),
             readiness_probe: Some(pod::for_readiness(pod::http_probe(HTTP.0, "/readyz"), 3)),
             ..Container::default()
         }
+    }
+}
+
+fn scratch(size: &Quantity) -> Volume {
+    Volume {
+        name: SPOOL.to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource {
+            size_limit: Some(size.clone()),
+            ..EmptyDirVolumeSource::default()
+        }),
+        ..Volume::default()
     }
 }

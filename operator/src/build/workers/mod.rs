@@ -78,6 +78,7 @@ fn ingest(pipeline: &ValidatedPipeline, resources: &mut Resources) {
                 .resources
                 .clone()
                 .unwrap_or_else(|| requirements("50m", "64Mi", "256Mi")),
+            spool: Some(&spec.buffer.disk),
             grace_seconds: INGEST_GRACE_SECONDS,
             // The new feed is up before the old one goes; consumers drop what both deliver.
             max_surge: 1,
@@ -110,6 +111,7 @@ fn processor(pipeline: &ValidatedPipeline, resources: &mut Resources) {
             .resources
             .clone()
             .unwrap_or_else(|| requirements("100m", "128Mi", "512Mi")),
+        spool: None,
         grace_seconds: PROCESSOR_GRACE_SECONDS,
         // One leaves before one comes: partitions move once, and Kafka keeps what waits.
         max_surge: 0,

@@ -2,8 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crds::{spec::IngestSpec, wire::StartFrom};
+use crds::{
+    quantity,
+    spec::IngestSpec,
+    wire::{BufferConfig, SPOOL_PATH, StartFrom},
+};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::Problem;
 
@@ -44,4 +49,30 @@ pub fn start_from(ingest: &IngestSpec, problems: &mut Vec<Problem>) -> StartFrom
         }
     }
     start_from
+}
+
+/// Where trades wait, in the workers' terms.
+pub fn buffer(ingest: &IngestSpec, problems: &mut Vec<Problem>) -> BufferConfig {
+    type Bound = (&'static str, u64);
+    let buffer = &ingest.buffer;
+    let mut size = |field, quantity: &Quantity, (least, least_bytes): Bound, (most, most_bytes): Bound| {
+        let problem = match quantity::bytes(quantity) {
+            Ok(bytes) if (least_bytes..=most_bytes).contains(&bytes) => return bytes,
+            Ok(_) => Problem::BufferOutOfRange { field, least, most },
+            Err(error) => Problem::NotASize {
+                field: format!("ingest.buffer.{field}"),
+                reason: error.to_string(),
+            },
+        };
+        problems.push(problem);
+        0
+    };
+    let memory_bytes = size("memory", &buffer.memory, ("1Mi", 1 << 20), ("1Gi", 1 << 30));
+    let volume_bytes = size("disk", &buffer.disk, ("16Mi", 16 << 20), ("1Ti", 1 << 40));
+    BufferConfig {
+        memory_bytes,
+        // The kubelet evicts a pod that exceeds the volume, and counts whole blocks and folders.
+        disk_bytes: volume_bytes / 16 * 15,
+        folder: SPOOL_PATH.to_owned(),
+    }
 }

@@ -123,6 +123,12 @@ pub enum Problem {
         "spec.processor.archive.rollSize must be between 1Mi and 1Gi; a file is kept in memory until it is closed"
     )]
     RollSizeOutOfRange,
+    #[error("spec.ingest.buffer.{field} must be between {least} and {most}")]
+    BufferOutOfRange {
+        field: &'static str,
+        least: &'static str,
+        most: &'static str,
+    },
     #[error(
         "spec.processor.archive.rollInterval must be at least 1s; shorter files would flood the NameNode"
     )]
@@ -160,6 +166,7 @@ impl Problem {
             Self::HeapTooSmall { .. } => "HeapTooSmall",
             Self::RequestExceedsLimit { .. } => "RequestExceedsLimit",
             Self::RollSizeOutOfRange => "RollSizeOutOfRange",
+            Self::BufferOutOfRange { .. } => "BufferOutOfRange",
             Self::RollIntervalTooShort => "RollIntervalTooShort",
             Self::CandleTooLong(_) => "CandleTooLong",
             Self::TooManyShards { .. } => "TooManyShards",

@@ -88,6 +88,9 @@ fn object(spec: &Value) -> CryptoPipeline {
     "RollSizeOutOfRange", "spec.processor.archive.rollSize"
 )]
 #[case(json!({"processor": {"archive": {"rollSize": "2Gi"}}}), "RollSizeOutOfRange", "1Gi")]
+#[case(json!({"ingest": {"symbols": ["BTCUSDT"], "buffer": {"memory": "2Gi"}}}), "BufferOutOfRange", "spec.ingest.buffer.memory must be between 1Mi")]
+#[case(json!({"ingest": {"symbols": ["BTCUSDT"], "buffer": {"disk": "1Mi"}}}), "BufferOutOfRange", "spec.ingest.buffer.disk must be between 16Mi")]
+#[case(json!({"ingest": {"symbols": ["BTCUSDT"], "buffer": {"disk": "1Zi"}}}), "NotASize", "spec.ingest.buffer.disk")]
 #[case(json!({"processor": {"archive": {"rollInterval": "999ms"}}}), "RollIntervalTooShort", "rollInterval")]
 #[case(json!({"processor": {"hot": {"candles": ["25h"]}}}), "CandleTooLong", "spec.processor.hot.candles")]
 #[case(json!({"ingest": {"symbols": ["BTCUSDT"], "shards": 2}}), "TooManyShards", "spec.ingest.shards")]

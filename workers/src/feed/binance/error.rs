@@ -24,6 +24,11 @@ pub enum LinkError {
     /// Nobody takes trades any more.
     #[error(transparent)]
     QueueClosed(#[from] Closed),
+    /// Nothing more can be kept until Kafka takes trades again.
+    #[error(
+        "kafka takes no trades and the buffer is full (spec.ingest.buffer); reading goes on when there is room"
+    )]
+    BufferFull,
     /// The exchange answered the handshake with an error.
     #[error("handshake answered with HTTP {status}")]
     Handshake {
@@ -76,6 +81,7 @@ impl LinkError {
         match self {
             Self::Stopped => "Stopped",
             Self::QueueClosed(_) => "QueueClosed",
+            Self::BufferFull => "BufferFull",
             Self::Handshake { .. } => "HandshakeRefused",
             Self::Timeout { .. } => "Timeout",
             Self::Refused { .. } => "SubscriptionRefused",

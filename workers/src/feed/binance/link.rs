@@ -22,7 +22,7 @@ use super::{
 use crate::{
     decode,
     feed::{
-        Intake, Monitor, Received,
+        Gate, Intake, Monitor, Received,
         handover::{Dial, End, Expectation, Hearing, Wire},
     },
 };
@@ -72,12 +72,18 @@ impl Dial for Dialer {
 
 impl Dialer {
     async fn read_to_the_end(&self, wire: Wire) -> Result<Infallible, LinkError> {
+        let mut gate = self.intake.gate();
+        tokio::select! {
+            () = wire.stop.cancelled() => return Err(LinkError::Stopped),
+            () = gate.opened() => {}
+        }
         let socket = self.connect(&wire.stop).await?;
         wire.news.opened();
         let now = Instant::now();
         let session = Session {
             dialer: self,
             wire,
+            gate,
             socket,
             subscription: Subscription::default(),
             next_request: now,
@@ -108,6 +114,7 @@ impl Dialer {
 struct Session<'a> {
     dialer: &'a Dialer,
     wire: Wire,
+    gate: Gate,
     socket: Socket,
     subscription: Subscription,
     /// When the next request may be sent.
@@ -133,6 +140,7 @@ impl Session<'_> {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(self.take_leave().await),
+                () = self.gate.shut() => return Err(self.walk_out().await),
                 Ok(()) = self.wire.wanted.changed() => self.want(),
                 () = sleep_until(self.next_request), if self.subscription.has_request() => self.request().await?,
                 message = self.socket.next() => {
@@ -193,6 +201,14 @@ impl Session<'_> {
         } else if let Some(symbol) = overdue {
             self.tell(&LinkError::SymbolSilent(symbol));
         }
+    }
+
+    /// Closes without reading what the exchange has sent: there is no room for it.
+    async fn walk_out(&mut self) -> LinkError {
+        if let Ok(Err(error)) = timeout(CLOSE_TIMEOUT, self.socket.close(None)).await {
+            tracing::debug!(%error, "connection ended before it could be closed");
+        }
+        LinkError::BufferFull
     }
 
     /// Closes in order: what the exchange sent before it heard of it is still read.
@@ -281,7 +297,7 @@ impl Session<'_> {
     /// Counts a frame and passes its bytes on, to be kept as a dead letter.
     async fn reject(&mut self, bytes: Bytes, reason: &'static str) -> Result<(), LinkError> {
         self.dialer.monitor.rejected(reason);
-        let received = Received::now(bytes, Err(reason));
+        let received = Received::now(bytes, Err(reason.into()));
         Ok(self.dialer.intake.push(received).await?)
     }
 }

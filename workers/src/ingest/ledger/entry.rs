@@ -1,7 +1,6 @@
 //! A record on its way to Kafka, and what its acknowledgement changes.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -13,12 +12,7 @@ use prometheus_client::{
 };
 
 use super::symbol::SymbolLedger;
-use crate::{
-    clock::now_ms,
-    kafka::producer::Receipt,
-    metrics::latency_histogram,
-    model::{IdIntervals, Symbol},
-};
+use crate::{clock::now_ms, kafka::producer::Receipt, metrics::latency_histogram, model::Symbol};
 
 /// One symbol's ledger, shared by those who hear and those who acknowledge.
 #[derive(Debug)]
@@ -156,25 +150,5 @@ impl Receipt for Entry {
         counters
             .receive_to_ack
             .observe(self.read_at.elapsed().as_secs_f64());
-    }
-}
-
-/// Says in the log which trades and how many dead letters were read and not acknowledged.
-pub fn log_unacknowledged(entries: &[Entry]) {
-    let mut by_symbol: BTreeMap<&Symbol, IdIntervals> = BTreeMap::new();
-    for trade in entries.iter().filter_map(|entry| entry.trade.as_ref()) {
-        by_symbol
-            .entry(&trade.account.symbol)
-            .or_default()
-            .insert(trade.id);
-    }
-    for (symbol, ids) in by_symbol {
-        let ranges = ids.ranges().iter().map(ToString::to_string);
-        let ranges = ranges.collect::<Vec<_>>().join(" ");
-        tracing::error!(%symbol, trades = ids.count(), ids = ranges, "read and not acknowledged by kafka");
-    }
-    let dead_letters = entries.iter().filter(|entry| entry.trade.is_none()).count();
-    if dead_letters > 0 {
-        tracing::error!(dead_letters, "read and not acknowledged by kafka");
     }
 }

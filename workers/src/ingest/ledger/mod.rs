@@ -26,13 +26,10 @@ use crds::{
 };
 use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
 
+pub use self::{entry::Entry, memory::Memory};
 use self::{
     entry::{Account, Counters},
     symbol::{Hearing, SymbolLedger},
-};
-pub use self::{
-    entry::{Entry, log_unacknowledged},
-    memory::Memory,
 };
 use crate::{
     clock::now_ms,
@@ -58,10 +55,10 @@ pub struct Ledger {
 }
 
 /// What becomes of a trade that was read.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is to be sent, under this key.
-    New(Entry, Bytes),
+    /// It is to be sent.
+    New,
     /// Its id was heard before: it is dropped, and counted.
     Copy,
     /// Nobody asked for its symbol.
@@ -123,15 +120,36 @@ impl Ledger {
             self.counters.copy();
             return Verdict::Copy;
         }
+        Verdict::New
+    }
+
+    /// The entry of what is to be sent, and the key of its record; a dead letter has none.
+    pub fn entry(&self, received: &Received) -> (Entry, Option<Bytes>) {
+        let trade = received.content.as_ref().ok();
+        let numbered = trade.and_then(|trade| Some((trade, self.account(&trade.symbol)?)));
+        let Some((trade, account)) = numbered else {
+            return (Entry::of_dead_letter(self.counters.clone(), received.at), None);
+        };
         let key = account.key.clone();
         let (id, time_us) = (trade.trade_id, trade.trade_time_us);
         let entry = Entry::of_trade(self.counters.clone(), account, id, time_us, received.at);
-        Verdict::New(entry, key)
+        (entry, Some(key))
     }
 
-    /// The entry of what could not be read.
-    pub fn dead_letter(&self, received: &Received) -> Entry {
-        Entry::of_dead_letter(self.counters.clone(), received.at)
+    /// Says in the log which ids were heard and not acknowledged.
+    pub fn log_unacknowledged(&self) {
+        let given_up = self.given_up.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.all();
+        for account in all.iter().chain(given_up.values()) {
+            let ids = account.ledger().unacknowledged();
+            if !ids.is_empty() {
+                let trades = ids
+                    .iter()
+                    .fold(0, |sum: u64, ids| sum.saturating_add(ids.count()));
+                let ranges = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                tracing::error!(symbol = %account.symbol, trades, ids = ranges, "read and not acknowledged by kafka");
+            }
+        }
     }
 
     /// Symbols for which [`Self::recall`] is still to be called.
@@ -330,17 +348,18 @@ mod tests {
         for (id, new) in [(7, true), (9, true), (7, false)] {
             let received = read(id);
             in_flight.inc();
-            match ledger.hear(&received, received.content.as_ref().unwrap()) {
-                Verdict::New(entry, key) => {
-                    assert!(new);
-                    assert_eq!(key, "BTCUSDT");
-                    entry.acknowledged();
-                }
-                Verdict::Copy => assert!(!new),
-                Verdict::UnknownSymbol => panic!("the symbol was asked for"),
+            let verdict = ledger.hear(&received, received.content.as_ref().unwrap());
+            assert_eq!(verdict, if new { Verdict::New } else { Verdict::Copy });
+            if new {
+                let (entry, key) = ledger.entry(&received);
+                assert_eq!(key.unwrap(), "BTCUSDT");
+                entry.acknowledged();
             }
         }
-        ledger.dead_letter(&read(1)).acknowledged();
+        let letter = Received::now("{broken".into(), Err("BrokenFrame".into()));
+        let (entry, key) = ledger.entry(&letter);
+        assert_eq!(key, None);
+        entry.acknowledged();
         let status = ledger.status();
         let bitcoin = &status.symbols["BTCUSDT"];
         assert_eq!((bitcoin.first_id, bitcoin.last_id, bitcoin.trades), (7, 9, 2));

@@ -302,6 +302,12 @@ impl SymbolLedger {
         })
     }
 
+    /// The ids that were heard and that Kafka does not have.
+    pub fn unacknowledged(&self) -> Vec<IdInterval> {
+        let heard = self.heard.ranges().iter();
+        heard.flat_map(|ids| self.acknowledged.missing_in(*ids)).collect()
+    }
+
     /// The ids that Kafka has.
     pub const fn acknowledged(&self) -> &IdIntervals {
         &self.acknowledged

@@ -27,7 +27,7 @@ const RECORDED: std::ops::RangeInclusive<u64> = 553_287_559..=553_289_559;
 #[derive(Default)]
 struct Taken {
     ids: BTreeMap<Symbol, Vec<u64>>,
-    rejected: Vec<&'static str>,
+    rejected: Vec<String>,
 }
 
 struct Running {
@@ -48,7 +48,7 @@ async fn take(mut outlet: Outlet, taken: Arc<Mutex<Taken>>) {
         let mut taken = taken.lock().unwrap();
         match received.content {
             Ok(trade) => taken.ids.entry(trade.symbol).or_default().push(trade.trade_id),
-            Err(reason) => taken.rejected.push(reason),
+            Err(reason) => taken.rejected.push(reason.into_owned()),
         }
     }
 }
