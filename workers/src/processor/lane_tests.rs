@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     archive::ArchiveLane,
     board::Board,
-    lane::LaneRunner,
+    hot::HotLane,
+    lane::{Lane, LaneRunner},
+    memory_store::MemoryStore as HotMemoryStore,
     metrics::LaneMetrics,
     roll::RollPolicy,
     testing::{event, trade},
@@ -45,8 +47,12 @@ struct Topic {
 
 impl Topic {
     fn new() -> Self {
+        Self::with_partitions(PARTITIONS)
+    }
+
+    fn with_partitions(partitions: i32) -> Self {
         let cluster = MockCluster::new(1).unwrap();
-        cluster.create_topic(TOPIC, PARTITIONS, 1).unwrap();
+        cluster.create_topic(TOPIC, partitions, 1).unwrap();
         cluster.create_topic(DEAD_LETTERS, 1, 1).unwrap();
         let bootstrap = cluster.bootstrap_servers();
         let producer = ClientConfig::new()
@@ -87,6 +93,7 @@ impl Topic {
 
 struct Member {
     board: Board,
+    metrics: LaneMetrics,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -98,29 +105,34 @@ impl Member {
             interval: Duration::from_millis(200),
         };
         let letters = DeadLetters::new(&topic.endpoint, "archive").unwrap();
+        let lane = ArchiveLane::new(store.clone(), policy, name.to_owned(), Some(letters));
+        Self::run(topic, "archive", lane)
+    }
+
+    fn run(topic: &Topic, name: &'static str, lane: impl Lane) -> Self {
         let health = Health::new();
-        let board = Board::default();
+        let (board, metrics) = (Board::default(), LaneMetrics::unregistered());
         let runner = LaneRunner {
-            name: "archive",
-            lane: Arc::new(ArchiveLane::new(
-                store.clone(),
-                policy,
-                name.to_owned(),
-                Some(letters),
-            )),
+            name,
+            lane: Arc::new(lane),
             kafka: topic.endpoint.clone(),
-            group: "archive".to_owned(),
+            group: name.to_owned(),
             // The test's broker takes that long for each rebalance, and a rebalance has two rounds.
             session: Duration::from_secs(3),
             board: board.clone(),
-            metrics: LaneMetrics::unregistered(),
-            heartbeat: health.heartbeat("archive", PATIENCE),
-            readiness: health.readiness("archive"),
+            metrics: metrics.clone(),
+            heartbeat: health.heartbeat(name, PATIENCE),
+            readiness: health.readiness(name),
         };
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let task = tokio::spawn(async move { runner.run(&stopped).await.unwrap() });
-        Self { board, stop, task }
+        Self {
+            board,
+            metrics,
+            stop,
+            task,
+        }
     }
 
     async fn stop(self) {
@@ -224,4 +236,47 @@ async fn what_cannot_be_read_is_buried_and_the_lane_goes_on() {
     assert_eq!(key.as_deref(), Some(b"BTCUSDT".as_slice()));
     assert_eq!(value.as_deref(), Some(b"\xff\x00 not a trade".as_slice()));
     assert_eq!(headers, [TOPIC, "0", "0", "NotJson", "archive"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_owner_reads_the_trades_of_open_candles_again() {
+    let topic = Topic::with_partitions(1);
+    let store = Arc::new(HotMemoryStore::default());
+    let start = || {
+        let lane = HotLane::new(store.clone(), None, vec!["1m".parse().unwrap()]);
+        Member::run(&topic, "hot", lane)
+    };
+    let send = async |ids: std::ops::Range<u64>| {
+        for id in ids {
+            let time_us = i64::try_from(id).unwrap() * 1_000_000;
+            topic.send(0, &event(&trade("BTCUSDT", id, time_us))).await;
+        }
+    };
+    let next = || {
+        store
+            .ledger
+            .lock()
+            .unwrap()
+            .as_ref()
+            .map_or(0, |ledger| ledger.next)
+    };
+    send(0..10).await;
+    let member = start();
+    until("the first trades are written", || next() == 10).await;
+    member.stop().await;
+
+    // The second owner gets the rest of the minute and the first trade after it.
+    send(10..61).await;
+    let member = start();
+    until("the rest is written", || next() == 61).await;
+    let trades = |is_final: bool| {
+        let candles = store.candles.lock().unwrap();
+        let candle = candles.values().find(|candle| candle.is_final == is_final);
+        candle.map(|candle| candle.figures.trades)
+    };
+    assert_eq!((trades(true), trades(false)), (Some(60), Some(1)));
+    assert_eq!(*store.read.lock().unwrap(), 0);
+    assert_eq!(member.metrics.lost_to_retention.get(), 0);
+    assert_eq!(member.metrics.rows.get(), 51);
+    member.stop().await;
 }

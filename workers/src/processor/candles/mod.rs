@@ -1,5 +1,5 @@
 //! The candles of one partition. A symbol's trades are all in one partition, so that nothing else is needed to tell what
-//! its candles are and whether they are final. Pure, but for [`rebuild`] and [`tell`].
+//! its candles are and whether they are final. Pure, but for `rebuild` and `tell`.
 //!
 //! A window is held in memory from its first trade until it is final. Which windows are open stands in the lane's place
 //! (`hot_progress`) with the offset of the first trade of each; the next owner of the partition reads the topic again
@@ -191,18 +191,26 @@ impl Candles {
     }
 
     fn symbol(&mut self, exchange: Exchange, symbol: Symbol) -> &mut SymbolCandles {
-        let known_before = self.before.of(exchange.as_str(), &symbol).is_some();
-        let settled_until_us = known_before.then_some(self.before_us);
-        let intervals = &self.intervals;
-        self.symbols
+        let Self {
+            intervals,
+            symbols,
+            before,
+            before_us,
+            ..
+        } = self;
+        symbols
             .entry((exchange, symbol))
-            .or_insert_with(|| SymbolCandles {
-                newest_us: 0,
-                series: intervals
+            .or_insert_with_key(|(exchange, symbol)| {
+                let known_before = before.of(exchange.as_str(), symbol).is_some();
+                let settled_until_us = known_before.then_some(*before_us);
+                let series = intervals
                     .iter()
-                    .map(|interval| Series::new(interval.clone(), settled_until_us))
-                    .collect(),
-                restless: false,
+                    .map(|interval| Series::new(interval.clone(), settled_until_us));
+                SymbolCandles {
+                    newest_us: 0,
+                    series: series.collect(),
+                    restless: false,
+                }
             })
     }
 }
