@@ -160,7 +160,9 @@ async fn a_full_disk_closes_the_feed_and_what_was_missed_is_fetched_afterwards()
     }
     worker.stop().await.unwrap();
     let mut ids = ids(&kafka);
-    ids.iter_mut().for_each(|ids| ids.sort_unstable());
+    for ids in &mut ids {
+        ids.sort_unstable();
+    }
     assert!(ids == issued(&exchange));
     assert!(exchange.ledger().violations.is_empty(), "{:?}", exchange.ledger());
 }
