@@ -33,7 +33,8 @@ pub struct CandleValues<'a> {
     first_id: i64,
     last_id: i64,
     vwap: CqlDecimal,
-    r#final: bool,
+    #[scylla(rename = "final")]
+    is_final: bool,
     written_at: i64,
 }
 
@@ -58,7 +59,7 @@ impl<'a> CandleValues<'a> {
             first_id: figures.first_id.cast_signed(),
             last_id: figures.last_id.cast_signed(),
             vwap: product(figures.vwap),
-            r#final: candle.is_final,
+            is_final: candle.is_final,
             written_at: candle.version(),
         }
     }
