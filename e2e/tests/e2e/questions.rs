@@ -50,15 +50,29 @@ pub async fn the_guide_answers_what_it_promises(bed: &Testbed) -> Result<()> {
         units(&last_price["last_price"])? == units(&last.p)?,
         "{last_price:?}"
     );
-    let candle = row(&answers, "date_trunc('minute', trade_time) AS open_time")?;
-    let prices = || trades.iter().map(|trade| units(&trade.p));
-    let high = prices().collect::<Result<Vec<_>>>()?.into_iter().max();
-    let low = prices().collect::<Result<Vec<_>>>()?.into_iter().min();
-    ensure!(
-        Some(units(&candle["high"])?) == high && Some(units(&candle["low"])?) == low,
-        "{candle:?}"
-    );
-    ensure!(candle["trades"] == trades.len().to_string(), "{candle:?}");
+    let prices = trades
+        .iter()
+        .map(|trade| units(&trade.p))
+        .collect::<Result<Vec<_>>>()?;
+    let figures = ["open", "high", "low", "close"];
+    let expected = [
+        prices.first(),
+        prices.iter().max(),
+        prices.iter().min(),
+        prices.last(),
+    ];
+    // The recording lies within one minute.
+    for query in ["FROM candles", "date_trunc('minute', trade_time) AS open_time"] {
+        let candle = row(&answers, query)?;
+        for (figure, expected) in figures.into_iter().zip(expected) {
+            ensure!(Some(&units(&candle[figure])?) == expected, "{figure}: {candle:?}");
+        }
+        ensure!(
+            units(&candle["volume"])? == sum(&trades, |_| true)?
+                && candle["trades"] == trades.len().to_string(),
+            "{candle:?}"
+        );
+    }
     let volume = sum(&trades, |_| true)?;
     let bought = sum(&trades, |trade| !trade.m)?;
     let hour = row(&answers, "AS taker_buy_volume")?;
