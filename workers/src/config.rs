@@ -66,6 +66,7 @@ symbols: [BTCUSDT]
 requestWeightPerMinute: 3000
 kafka: {bootstrap: 'kafka:9092', topic: crypto-stream, deadLetterTopic: crypto-stream.dlq, gapTopic: crypto-stream.gaps}
 ledgerTopic: crypto-stream.ledger
+buffer: {memoryBytes: 33554432, diskBytes: 1073741824, folder: /var/spool/cryptopipeline}
 ";
 
     fn load_text(text: &str) -> Result<IngestConfig, ConfigError> {
