@@ -63,6 +63,19 @@ pub fn unheard(ledger: &Ledger, symbols: &[String]) -> Result<u64> {
     Ok(trades)
 }
 
+/// The first id of a stretch that no gap tells of. A stretch may be told of in parts.
+pub fn untold(stretch: IdRange, gaps: &[IdRange]) -> Option<u64> {
+    let mut gaps = gaps.to_vec();
+    gaps.sort_unstable_by_key(|gap| gap.0);
+    let next = gaps.iter().fold(
+        stretch.0,
+        |next, gap| {
+            if gap.0 <= next { next.max(gap.1 + 1) } else { next }
+        },
+    );
+    (next <= stretch.1).then_some(next)
+}
+
 /// Every trade is where it was, in each place as before.
 pub fn unchanged(before: &AuditReport, after: &AuditReport) -> Result<()> {
     for (symbol, was) in &before.symbols {
@@ -192,6 +205,15 @@ mod tests {
         complete(&found, &ledger(vec![]), &btc(), Copies::InKafka).unwrap();
         found.symbols.get_mut("BTCUSDT").unwrap().archive.duplicates = vec![IdRange(8, 9)];
         complete(&found, &ledger(vec![]), &btc(), Copies::InKafka).unwrap_err();
+    }
+
+    #[test]
+    fn a_stretch_may_be_told_of_in_parts_but_not_in_part() {
+        let gaps = [IdRange(5, 9), IdRange(1, 4), IdRange(12, 20)];
+        assert_eq!(untold(IdRange(2, 9), &gaps), None);
+        assert_eq!(untold(IdRange(2, 12), &gaps), Some(10));
+        assert_eq!(untold(IdRange(30, 31), &gaps), Some(30));
+        assert_eq!(untold(IdRange(1, 1), &[]), Some(1));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crds::{gap::GapState, names::Role, wire::IdRange};
 use e2e::{
     chaos,
     progress::{Look, note, until},
+    proof,
     readers::read,
     stream::Stream,
     testbed::Testbed,
@@ -62,14 +63,13 @@ pub async fn every_fault_is_outlived(bed: &Testbed) -> Result<()> {
     stream.end_repaired().await?;
     let gaps = closed_gaps(bed, &symbols).await?;
     for symbol in &symbols {
-        let unheard = &ledger.symbols[symbol].unheard;
         let holes = gaps.get(symbol).map_or(&[][..], Vec::as_slice);
-        for hole in unheard {
+        let told: Vec<_> = holes.iter().map(|gap| IdRange(gap.from_id, gap.to_id)).collect();
+        for unheard in &ledger.symbols[symbol].unheard {
+            let untold = proof::untold(IdRange(unheard.0, unheard.1), &told);
             ensure!(
-                holes
-                    .iter()
-                    .any(|gap| gap.from_id <= hole.0 && hole.1 <= gap.to_id),
-                "{symbol}: {hole:?} was sent to nobody, and no gap tells of it: {holes:?}"
+                untold.is_none(),
+                "{symbol}: {unheard:?} was sent to nobody, and no gap tells of {untold:?}: {told:?}"
             );
         }
         tell(symbol, holes);
