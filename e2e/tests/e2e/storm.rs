@@ -142,7 +142,7 @@ fn faults(round: usize, one: &str, other: &str) -> Vec<Fault> {
             },
             Fault::Burst {
                 symbol: one,
-                trades: 50_000,
+                trades: 5_000,
                 per_second: 50_000,
             },
         ],
