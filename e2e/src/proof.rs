@@ -52,11 +52,11 @@ pub fn complete(report: &AuditReport, ledger: &Ledger, symbols: &[String], copie
 pub fn unheard(ledger: &Ledger, symbols: &[String]) -> Result<u64> {
     let mut trades = 0;
     for symbol in symbols {
-        let page = ledger
-            .symbols
-            .get(symbol)
-            .with_context(|| format!("the exchange lists no {symbol}"))?;
-        let unheard: u64 = page.unheard.iter().map(|range| range.1 - range.0 + 1).sum();
+        let unheard: u64 = page_of(ledger, symbol)?
+            .unheard
+            .iter()
+            .map(|range| range.1 - range.0 + 1)
+            .sum();
         ensure!(unheard > 0, "{symbol}: the exchange was heard all the time");
         trades += unheard;
     }
@@ -94,11 +94,14 @@ fn pages<'a>(
         .symbols
         .get(symbol)
         .with_context(|| format!("the auditor found no {symbol}"))?;
-    let issued = ledger
+    Ok((found, page_of(ledger, symbol)?))
+}
+
+fn page_of<'a>(ledger: &'a Ledger, symbol: &str) -> Result<&'a SymbolLedger> {
+    ledger
         .symbols
         .get(symbol)
-        .with_context(|| format!("the exchange lists no {symbol}"))?;
-    Ok((found, issued))
+        .with_context(|| format!("the exchange lists no {symbol}"))
 }
 
 fn issued_range(issued: &SymbolLedger) -> Option<IdRange> {
