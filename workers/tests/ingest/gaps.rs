@@ -94,18 +94,19 @@ async fn warm(exchange: &Sim, kafka: &Cluster) -> Worker {
     worker
 }
 
+/// The exchange sends its next trades to nobody.
+fn drop_next(exchange: &Sim, trades: u64) {
+    let symbol = "BTCUSDT".to_owned();
+    exchange.inflict(Fault::Drop { symbol, trades }).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_cut_connection_missed_is_fetched_in_the_bytes_of_the_stream() {
     let kafka = kafka::cluster();
     let exchange = exchange([bitcoin()]).await;
     let worker = warm(&exchange, &kafka).await;
     // Long enough for trades to be issued before the next connection.
-    exchange
-        .inflict(Fault::Drop {
-            symbol: "BTCUSDT".to_owned(),
-            trades: 50,
-        })
-        .unwrap();
+    drop_next(&exchange, 50);
     exchange.inflict(Fault::Cut).unwrap();
     let status = worker.until("all trades", complete).await;
     let metrics = worker.metrics().await;
@@ -129,12 +130,7 @@ async fn frames_that_were_not_delivered_are_fetched_though_the_connection_stayed
     let kafka = kafka::cluster();
     let exchange = exchange([bitcoin()]).await;
     let worker = warm(&exchange, &kafka).await;
-    exchange
-        .inflict(Fault::Drop {
-            symbol: "BTCUSDT".to_owned(),
-            trades: 7,
-        })
-        .unwrap();
+    drop_next(&exchange, 7);
     let status = worker.until("all trades", complete).await;
     assert_eq!(status.connections, 1);
     worker.stop().await.unwrap();
@@ -166,12 +162,7 @@ async fn the_last_trades_are_missed_too_though_no_later_one_tells() {
     let exchange = exchange([bitcoin()]).await;
     let worker = warm(&exchange, &kafka).await;
     // All that are left.
-    exchange
-        .inflict(Fault::Drop {
-            symbol: "BTCUSDT".to_owned(),
-            trades: 2_001,
-        })
-        .unwrap();
+    drop_next(&exchange, 2_001);
     worker.until("all trades", complete).await;
     worker.stop().await.unwrap();
     let fetched = assert_all_once(&kafka);
@@ -221,12 +212,7 @@ async fn a_gap_that_was_open_at_the_end_is_repaired_by_the_next_life() {
         by_ms,
     };
     exchange.inflict(behind(3_600_000)).unwrap();
-    exchange
-        .inflict(Fault::Drop {
-            symbol: "BTCUSDT".to_owned(),
-            trades: 20,
-        })
-        .unwrap();
+    drop_next(&exchange, 20);
     let asked_in_vain = |status: &IngestStatus| {
         let errors = status.gaps.iter().filter_map(|gap| gap.last_error.as_deref());
         status.missing_ids == 20 && errors.eq(["NotThereYet"])
@@ -252,12 +238,7 @@ async fn a_record_of_the_past_that_trails_the_stream_is_asked_again() {
     exchange
         .inflict(Fault::RestBehind { symbol, by_ms: 5_000 })
         .unwrap();
-    exchange
-        .inflict(Fault::Drop {
-            symbol: "BTCUSDT".to_owned(),
-            trades: 20,
-        })
-        .unwrap();
+    drop_next(&exchange, 20);
     worker.until("all trades", complete).await;
     worker.stop().await.unwrap();
     assert_eq!(assert_all_once(&kafka).len(), 20);
@@ -279,12 +260,7 @@ async fn a_refusal_is_waited_out(#[case] with: Refusal) {
             for_ms: 8_000,
         })
         .unwrap();
-    exchange
-        .inflict(Fault::Drop {
-            symbol: "BTCUSDT".to_owned(),
-            trades: 20,
-        })
-        .unwrap();
+    drop_next(&exchange, 20);
     worker.until("all trades", complete).await;
     worker.stop().await.unwrap();
     assert_eq!(assert_all_once(&kafka).len(), 20);
@@ -306,12 +282,7 @@ async fn the_budget_of_weight_is_kept() {
     worker
         .until("some trades", |status| status.acknowledged >= 100)
         .await;
-    exchange
-        .inflict(Fault::Drop {
-            symbol: "BTCUSDT".to_owned(),
-            trades: 20,
-        })
-        .unwrap();
+    drop_next(&exchange, 20);
     worker.until("all trades", complete).await;
     worker.stop().await.unwrap();
     assert_all_once(&kafka);
