@@ -34,7 +34,8 @@ pub struct IngestSpec {
     #[schemars(length(min = 1, max = 1000), extend("x-kubernetes-list-type" = "set"))]
     #[schemars(inner(length(min = 2, max = 30)))]
     pub symbols: Vec<String>,
-    /// One Deployment per shard; symbols are spread over shards by rendezvous hash.
+    /// One Deployment per shard; symbols are spread over shards by rendezvous hash. When it changes, a symbol that moves is
+    /// read by both shards until the new one hears it.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 32))]
     pub shards: i32,

@@ -40,6 +40,7 @@ impl Pass<'_> {
         &self,
         pipeline: ValidatedPipeline,
         observed: &Observed,
+        answers: &Answers,
     ) -> Result<Action, Error> {
         let writer = self.context.writer(self.namespace);
         let paused = pipeline.spec.paused;
@@ -73,10 +74,10 @@ impl Pass<'_> {
             resources: &resources,
             observed,
         };
-        let (answers, executed) = if paused {
-            (self.ask(observed).await, Ok(Executed::default()))
+        let executed = if paused {
+            Ok(Executed::default())
         } else {
-            futures::join!(self.ask(observed), self.execute(&applier, &plan, &wanted))
+            self.execute(&applier, &plan, &wanted).await
         };
         let pods: Vec<&Pod> = view::running(observed, Role::Ingest).collect();
         let versions = build::workers::symbols_versions(&pipeline);
@@ -90,7 +91,7 @@ impl Pass<'_> {
         let plan = plan::plan(&view)
             .after_writes(!writer.converged())
             .following(behind.iter().map(|worker| worker.pod.as_str()));
-        self.conclude(&pipeline, &view, &plan, &answers, executed).await
+        self.conclude(&pipeline, &view, &plan, answers, executed).await
     }
 
     /// Carries the steps out in order and stops at the first write that is refused.
@@ -198,7 +199,7 @@ impl Pass<'_> {
     }
 
     /// Asks every worker pod at once.
-    async fn ask(&self, observed: &Observed) -> Answers {
+    pub(super) async fn ask(&self, observed: &Observed) -> Answers {
         let addresses =
             |role: Role| -> Vec<Option<String>> { view::running(observed, role).map(address).collect() };
         let workers = &self.context.workers;

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use crds::{
     CryptoPipeline, CryptoPipelineStatus,
+    names::Role,
     status::{Identity, Phase},
 };
 use jiff::Timestamp;
@@ -87,13 +88,18 @@ pub async fn reconcile(context: &Context, namespace: &str, name: &str) -> Result
             return pass.refuse(Phase::Degraded, &why).await;
         }
     };
+    let answers = pass.ask(&observed).await;
     let facts = Facts {
         racks: identity.racks.clone(),
         identity,
         claim_sizes: claim_sizes(&observed),
+        readings: symbols::readings(
+            &view::running(&observed, Role::Ingest).collect::<Vec<_>>(),
+            &answers.ingest,
+        ),
     };
     match validate::validate(&object, facts) {
-        Ok(pipeline) => Box::pin(pass.carry_out(pipeline, &observed)).await,
+        Ok(pipeline) => Box::pin(pass.carry_out(pipeline, &observed, &answers)).await,
         Err(invalid) => {
             let why = Finding::new(invalid.reason(), invalid.to_string());
             pass.refuse(Phase::Invalid, &why).await

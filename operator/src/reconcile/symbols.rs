@@ -6,6 +6,8 @@ use crds::{names::LABEL_SHARD, wire::IngestStatus};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
+use crate::build::workers::{Reading, Readings};
+
 /// Annotation of ingest pods: the version of the symbols that they are to follow. Its change makes the kubelet bring the
 /// changed ConfigMap at once (docs/decisions/0016).
 pub const SYMBOLS_ANNOTATION: &str = "cryptopipeline.dev/symbols";
@@ -39,6 +41,27 @@ pub fn behind(
     pods.iter().zip(answers).filter_map(behind).collect()
 }
 
+/// What the workers that answer read, by shard. `answers` are those of `pods`, in order.
+pub fn readings(pods: &[&Pod], answers: &[Option<IngestStatus>]) -> Readings {
+    let mut readings = Readings::new();
+    for (pod, answer) in pods.iter().zip(answers) {
+        let shard = pod.labels().get(LABEL_SHARD).and_then(|shard| shard.parse().ok());
+        let (Some(shard), Some(answer)) = (shard, answer) else {
+            continue;
+        };
+        let of_shard = readings.entry(shard).or_default();
+        for (symbol, page) in &answer.symbols {
+            let reading = Reading {
+                connected: answer.connected,
+                per_minute: page.trades_per_minute,
+            };
+            let best = of_shard.entry(symbol.clone()).or_default();
+            *best = reading.max(*best);
+        }
+    }
+    readings
+}
+
 /// Configured symbols that the exchange does not list; `None` when no worker answers.
 pub fn unknown(answers: &[Option<IngestStatus>]) -> Option<BTreeSet<String>> {
     let answers: Vec<_> = answers.iter().flatten().collect();
@@ -55,6 +78,7 @@ pub fn unknown(answers: &[Option<IngestStatus>]) -> Option<BTreeSet<String>> {
 
 #[cfg(test)]
 mod tests {
+    use crds::wire::SymbolStatus;
     use serde_json::json;
 
     use super::*;
@@ -89,6 +113,33 @@ mod tests {
             .map(|one| (one.pod.as_str(), one.version.as_str(), one.noted))
             .collect();
         assert_eq!(short, [("ingest-1", "b", false), ("ingest-1", "b", true)]);
+    }
+
+    #[test]
+    fn a_shard_reads_a_symbol_as_its_best_worker_does() {
+        let answer = |connected, per_minute| {
+            let page = SymbolStatus {
+                trades_per_minute: per_minute,
+                ..SymbolStatus::default()
+            };
+            Some(IngestStatus {
+                connected,
+                symbols: BTreeMap::from([("BTCUSDT".to_owned(), page)]),
+                ..IngestStatus::default()
+            })
+        };
+        let pods = [pod("0", None), pod("0", None), pod("1", None), pod("2", None)];
+        let pods: Vec<&Pod> = pods.iter().collect();
+        let readings = readings(&pods, &[answer(false, 9), answer(true, 7), answer(true, 0), None]);
+        let found = |shard: usize| readings.get(&shard).map(|of| of["BTCUSDT"]);
+        let reading = |per_minute| Reading {
+            connected: true,
+            per_minute,
+        };
+        assert_eq!(
+            [found(0), found(1), found(2)],
+            [Some(reading(7)), Some(reading(0)), None]
+        );
     }
 
     #[test]

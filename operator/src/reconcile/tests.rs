@@ -1,6 +1,9 @@
 //! The whole reconciliation against a cluster in the test process.
 
-use crds::status::{Phase, condition};
+use crds::{
+    status::{Phase, condition},
+    wire::IngestConfig,
+};
 use serde_json::json;
 
 use crate::testing::{Cluster, core};
@@ -312,6 +315,29 @@ async fn a_shard_that_is_no_longer_wanted_goes() {
     cluster.apply(|spec| spec["ingest"]["shards"] = json!(1));
     cluster.converge(|_| {}).await;
     assert_eq!(count(&cluster), two - 1);
+}
+
+#[tokio::test]
+async fn a_symbol_moves_to_another_shard_once_that_one_hears_it() {
+    let symbols = |cluster: &Cluster, shard: u32| -> Vec<String> {
+        let files = cluster
+            .api
+            .get(&core("configmaps", &format!("market-ingest-{shard}")))
+            .unwrap();
+        let config: IngestConfig =
+            serde_yaml::from_str(files["data"]["config.yaml"].as_str().unwrap()).unwrap();
+        config.symbols
+    };
+    let mut cluster = ready().await;
+    let all = symbols(&cluster, 0);
+    cluster.apply(|spec| spec["ingest"]["shards"] = json!(2));
+    cluster.reconcile().await.unwrap();
+    let moved = symbols(&cluster, 1);
+    assert!(!moved.is_empty());
+    assert_eq!(symbols(&cluster, 0), all);
+    cluster.converge(|_| {}).await;
+    let stayed: Vec<_> = all.iter().filter(|symbol| !moved.contains(symbol)).collect();
+    assert_eq!(symbols(&cluster, 0).iter().collect::<Vec<_>>(), stayed);
 }
 
 #[tokio::test]

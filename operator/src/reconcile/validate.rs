@@ -26,6 +26,7 @@ pub use self::{
     memory::{Sizing, Sizings, requirements},
     problem::{Invalid, Problem},
 };
+use crate::build::workers::Readings;
 
 /// What `dereference` read of the cluster that the build needs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,6 +37,8 @@ pub struct Facts {
     pub identity: Identity,
     /// By StatefulSet name the size in the live `volumeClaimTemplates`, which are immutable.
     pub claim_sizes: BTreeMap<String, Quantity>,
+    /// What the ingest workers say that they read. Empty: none answers.
+    pub readings: Readings,
 }
 
 /// A pipeline that can be built.

@@ -10,7 +10,7 @@ use std::{
 
 use crds::{
     names::LABEL_SHARD,
-    wire::{IngestConfig, IngestStatus, LaneStatus, PartitionStatus, ProcessorStatus},
+    wire::{IngestConfig, IngestStatus, LaneStatus, PartitionStatus, ProcessorStatus, SymbolStatus},
 };
 use futures::{FutureExt, future::BoxFuture};
 
@@ -98,7 +98,7 @@ impl NameNodeSource for Engines {
 pub struct Workers {
     api: ApiServer,
     /// By pod.
-    follows: Mutex<BTreeMap<String, String>>,
+    follows: Mutex<BTreeMap<String, IngestConfig>>,
 }
 
 impl Workers {
@@ -109,7 +109,7 @@ impl Workers {
         }
     }
 
-    fn symbols_version(&self, pod: &str) -> Option<String> {
+    fn follows(&self, pod: &str) -> Option<IngestConfig> {
         let metadata = self.api.get(&core("pods", pod))?["metadata"].clone();
         let shard = metadata["labels"][LABEL_SHARD].as_str()?;
         let files = self
@@ -119,7 +119,7 @@ impl Workers {
         let noted = metadata["annotations"][SYMBOLS_ANNOTATION] == config.symbols_version.as_str();
         let mut follows = self.follows.lock().unwrap();
         if noted || !follows.contains_key(pod) {
-            follows.insert(pod.to_owned(), config.symbols_version);
+            follows.insert(pod.to_owned(), config);
         }
         follows.get(pod).cloned()
     }
@@ -127,12 +127,17 @@ impl Workers {
 
 impl WorkerStatusSource for Workers {
     fn ingest(&self, pod: String) -> BoxFuture<'_, Option<IngestStatus>> {
-        let status = IngestStatus {
+        let status = self.follows(&pod).map(|config| IngestStatus {
             connected: true,
-            symbols_version: self.symbols_version(&pod).unwrap_or_default(),
+            symbols_version: config.symbols_version,
+            symbols: config
+                .symbols
+                .into_iter()
+                .map(|symbol| (symbol, lively()))
+                .collect(),
             ..IngestStatus::default()
-        };
-        async { Some(status) }.boxed()
+        });
+        async { Some(status.unwrap_or_default()) }.boxed()
     }
 
     fn processor(&self, _: String) -> BoxFuture<'_, Option<ProcessorStatus>> {
@@ -151,5 +156,13 @@ impl WorkerStatusSource for Workers {
             hot: Some(lane),
         };
         async { Some(status) }.boxed()
+    }
+}
+
+/// A symbol that trades.
+fn lively() -> SymbolStatus {
+    SymbolStatus {
+        trades_per_minute: 5,
+        ..SymbolStatus::default()
     }
 }

@@ -50,6 +50,7 @@ pub fn facts(zones: &[(&str, &[&str])]) -> Facts {
             ..Identity::default()
         },
         claim_sizes: BTreeMap::new(),
+        readings: BTreeMap::new(),
     }
 }
 

@@ -10,8 +10,11 @@ use crds::names::{LABEL_SHARD, Names, Role, WORKER_HTTP_PORT};
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::util::intstr::IntOrString};
 use serde::Serialize;
 
-pub use self::config::{cassandra_endpoint, hdfs_endpoint, kafka_endpoint};
 use self::deployment::Worker;
+pub use self::{
+    config::{cassandra_endpoint, hdfs_endpoint, kafka_endpoint},
+    shards::{Reading, Readings},
+};
 use super::{Resources, files::Files, metadata};
 use crate::reconcile::validate::{ValidatedPipeline, requirements};
 
@@ -36,13 +39,15 @@ pub fn auditor_name(names: &Names) -> String {
 
 /// By shard, the version of the symbols that its workers are to follow.
 pub fn symbols_versions(pipeline: &ValidatedPipeline) -> BTreeMap<String, String> {
-    let spec = &pipeline.spec.ingest;
-    let shards = shards::assign(&spec.symbols, spec.shards);
-    let version = |symbols: Vec<String>| config::symbols_version(&symbols);
-    (0..)
-        .zip(shards)
-        .map(|(shard, symbols): (usize, _)| (shard.to_string(), version(symbols)))
+    shards(pipeline)
+        .into_iter()
+        .map(|(shard, symbols)| (shard.to_string(), config::symbols_version(&symbols)))
         .collect()
+}
+
+fn shards(pipeline: &ValidatedPipeline) -> BTreeMap<usize, Vec<String>> {
+    let spec = &pipeline.spec.ingest;
+    shards::assign(&spec.symbols, spec.shards, &pipeline.facts.readings)
 }
 
 /// Adds everything that the workers need.
@@ -62,7 +67,7 @@ pub(super) fn build(pipeline: &ValidatedPipeline, resources: &mut Resources) {
 
 fn ingest(pipeline: &ValidatedPipeline, resources: &mut Resources) {
     let spec = &pipeline.spec.ingest;
-    for (shard, symbols) in shards::assign(&spec.symbols, spec.shards).into_iter().enumerate() {
+    for (shard, symbols) in shards(pipeline) {
         let name = ingest_name(&pipeline.names, shard);
         let config = config::ingest(pipeline, &symbols);
         // A running worker takes changed symbols over.
