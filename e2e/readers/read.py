@@ -1,6 +1,7 @@
 """Reads what the pipeline wrote, with clients that share no code with it, and prints one JSON value or text per line.
 
     read.py topic SYMBOL            record values of the topic, as they are, in the order of trade ids
+    read.py late SYMBOL             trade ids of the topic that come after a higher one, at most 20
     read.py table SYMBOL            rows of the Cassandra table `trades`
     read.py gaps                    rows of the Cassandra table `gaps`
     read.py files SYMBOL            rows of the Parquet files, read by DuckDB with the folders as partition columns
@@ -73,6 +74,17 @@ def topic(config, symbol):
     found = [r for r in records(config, config["kafka"]["topic"]) if r.key == symbol.encode()]
     for record in sorted(found, key=lambda record: json.loads(record.value)["t"]):
         yield record.value.decode()
+
+
+def late(config, symbol):
+    ids = (json.loads(r.value)["t"] for r in records(config, config["kafka"]["topic"]) if r.key == symbol.encode())
+    highest = 0
+    found = []
+    for trade_id in ids:
+        if trade_id < highest:
+            found.append(str(trade_id))
+        highest = max(highest, trade_id)
+    return found[:20]
 
 
 @contextlib.contextmanager
@@ -239,6 +251,7 @@ def broker_config(config, name):
 
 COMMANDS = {
     "topic": topic,
+    "late": late,
     "table": table,
     "gaps": gaps,
     "files": files,

@@ -171,6 +171,12 @@ pub async fn wait_healed(cluster: &Cluster, namespace: &str, labels: &str, victi
     .await
 }
 
+/// Whether the pod's containers run and it is not on its way out.
+pub fn is_running(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    pod.metadata.deletion_timestamp.is_none() && phase == Some("Running")
+}
+
 /// Whether the pod passes its readiness probe and is not on its way out.
 pub fn is_ready(pod: &Pod) -> bool {
     let conditions = pod

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod chaos;
 pub mod cluster;
 pub mod diagnostics;
+pub mod gaps;
 pub mod hdfs;
 pub mod job;
 pub mod operator;
@@ -18,6 +19,7 @@ pub mod recording;
 pub mod sim;
 pub mod stream;
 pub mod testbed;
+pub mod usage;
 pub mod workers;
 
 /// Where the demo's pipeline lives.

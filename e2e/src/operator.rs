@@ -1,4 +1,4 @@
-//! The operator under test: who leads, what it wrote to the API, what it logged, and what it costs.
+//! The operator under test: who leads, what it wrote to the API and what it logged.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,9 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};
 use kube::{
-    Api, ResourceExt,
+    Api,
     api::{ListParams, LogParams},
 };
-use serde::Deserialize;
 
 use crate::cluster::Cluster;
 
@@ -88,86 +87,6 @@ fn is_error(line: &str) -> bool {
     let error =
         line.contains(r#""level":"ERROR""#) || line.contains(" ERROR ") || line.contains("panicked at");
     error && !EXPECTED_ERRORS.iter().any(|expected| line.contains(expected))
-}
-
-/// What one operator pod uses, as its kubelet measured it.
-#[derive(Clone, Debug)]
-pub struct Usage {
-    /// The pod.
-    pub pod: String,
-    /// Resident memory in bytes.
-    pub resident_bytes: u64,
-    /// CPU in thousandths of a core, averaged over the kubelet's last interval.
-    pub millicores: u64,
-}
-
-/// Memory and CPU of each operator pod.
-pub async fn usage(cluster: &Cluster) -> Result<Vec<Usage>> {
-    let mut usages = Vec::new();
-    for pod in cluster.list::<Pod>(NAMESPACE, LABELS).await? {
-        let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
-        let node = node.context("an operator pod without a node")?;
-        let text = cluster
-            .get(&format!("/api/v1/nodes/{node}/proxy/stats/summary"))
-            .await?;
-        let summary: Summary = serde_json::from_str(&text)?;
-        let found = summary
-            .pods
-            .into_iter()
-            .find(|stats| stats.reference.name == pod.name_any() && stats.reference.namespace == NAMESPACE);
-        let containers = found
-            .context("the kubelet does not know the operator's pod")?
-            .containers;
-        usages.push(Usage {
-            pod: pod.name_any(),
-            resident_bytes: containers.iter().map(|c| c.memory.rss_bytes).sum(),
-            millicores: containers
-                .iter()
-                .map(|c| c.cpu.usage_nano_cores / 1_000_000)
-                .sum(),
-        });
-    }
-    Ok(usages)
-}
-
-/// The part of the kubelet's stats summary that is read here.
-#[derive(Deserialize)]
-struct Summary {
-    pods: Vec<PodStats>,
-}
-
-#[derive(Deserialize)]
-struct PodStats {
-    #[serde(rename = "podRef")]
-    reference: PodReference,
-    #[serde(default)]
-    containers: Vec<ContainerStats>,
-}
-
-#[derive(Deserialize)]
-struct PodReference {
-    name: String,
-    namespace: String,
-}
-
-#[derive(Deserialize)]
-struct ContainerStats {
-    #[serde(default)]
-    cpu: CpuStats,
-    #[serde(default)]
-    memory: MemoryStats,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct CpuStats {
-    usage_nano_cores: u64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct MemoryStats {
-    rss_bytes: u64,
 }
 
 #[cfg(test)]

@@ -63,6 +63,15 @@ pub fn unheard(ledger: &Ledger, symbols: &[String]) -> Result<u64> {
     Ok(trades)
 }
 
+/// Every trade of these symbols was sent to somebody.
+pub fn always_heard(ledger: &Ledger, symbols: &[String]) -> Result<()> {
+    for symbol in symbols {
+        let unheard = &page_of(ledger, symbol)?.unheard;
+        ensure!(unheard.is_empty(), "{symbol}: {unheard:?} was sent to nobody");
+    }
+    Ok(())
+}
+
 /// The first id of a stretch that no gap tells of. A stretch may be told of in parts.
 pub fn untold(stretch: IdRange, gaps: &[IdRange]) -> Option<u64> {
     let mut gaps = gaps.to_vec();
@@ -227,5 +236,7 @@ mod tests {
             4
         );
         unheard(&ledger(vec![]), &btc()).unwrap_err();
+        always_heard(&ledger(vec![range(2, 2)]), &btc()).unwrap_err();
+        always_heard(&ledger(vec![]), &btc()).unwrap();
     }
 }

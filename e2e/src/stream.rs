@@ -3,15 +3,16 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use crds::wire::AuditReport;
 use exchange_sim::Ledger;
 
 use crate::{
-    audit,
+    audit, gaps,
     pipeline::Pipeline,
     progress::note,
     proof::{self, Copies},
+    readers::read,
     sim::{NewSymbol, Sim},
 };
 
@@ -32,6 +33,11 @@ impl Stream {
     /// Lists symbols that begin with `prefix` and were never used before, adds them to the pipeline's spec, and waits until
     /// they trade. They would go on for hours.
     pub async fn open(pipeline: &Pipeline, sim: &Sim, prefix: &str) -> Result<Self> {
+        Self::open_at(pipeline, sim, prefix, 1.0).await
+    }
+
+    /// The same at another speed: 1 is 43 trades a second of each of the two symbols.
+    pub async fn open_at(pipeline: &Pipeline, sim: &Sim, prefix: &str, speed: f64) -> Result<Self> {
         let listed = sim.ledger().await?.symbols;
         let symbols: Vec<_> = (1..)
             .map(|number| format!("{prefix}{number}USDT"))
@@ -43,7 +49,7 @@ impl Stream {
                 name: name.clone(),
                 id_base,
                 repeat: 1_000,
-                speed: 1.0,
+                speed,
             })
             .await?;
         }
@@ -72,7 +78,22 @@ impl Stream {
         self.prove(&ledger, Copies::None).await
     }
 
-    /// The same, of streams that nobody heard for a while and two workers for a moment.
+    /// The same, of streams that somebody heard all the time; and in the topic the trades of a symbol are in their order.
+    pub async fn end_in_order(self) -> Result<()> {
+        let ledger = self.end().await?;
+        proof::always_heard(&ledger, &self.symbols)?;
+        self.prove(&ledger, Copies::None).await?;
+        for symbol in &self.symbols {
+            let late = read(&self.pipeline, &["late", symbol]).await?;
+            ensure!(
+                late.is_empty(),
+                "{symbol}: these ids come after higher ones: {late:?}"
+            );
+        }
+        Ok(())
+    }
+
+    /// As [`Self::end_complete`], of streams that nobody heard for a while and two workers for a moment.
     pub async fn end_repaired(self) -> Result<()> {
         let ledger = self.end().await?;
         let unheard = proof::unheard(&ledger, &self.symbols)?;
@@ -80,10 +101,15 @@ impl Stream {
         self.prove(&ledger, Copies::InKafka).await
     }
 
-    /// As [`Self::end_complete`], of streams that two workers read.
-    pub async fn end_doubled(self) -> Result<()> {
+    /// As [`Self::end_complete`], of streams that two workers read, one of which was listening at any time: there never was a
+    /// gap.
+    pub async fn end_unbroken(self) -> Result<()> {
         let ledger = self.end().await?;
-        self.prove(&ledger, Copies::InKafka).await
+        proof::always_heard(&ledger, &self.symbols)?;
+        self.prove(&ledger, Copies::InKafka).await?;
+        let gaps = gaps::closed(&self.pipeline, &self.symbols).await?;
+        ensure!(gaps.is_empty(), "there were gaps: {gaps:?}");
+        Ok(())
     }
 
     async fn prove(&self, ledger: &Ledger, copies: Copies) -> Result<()> {

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use crds::{
     names::{Role, WORKER_HTTP_PORT},
     wire::{IngestStatus, LaneStatus, ProcessorStatus},
 };
+use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 
-use crate::{chaos::is_ready, pipeline::Pipeline};
+use crate::{
+    chaos::{is_ready, is_running},
+    pipeline::Pipeline,
+};
 
 /// When the archive lane last made something durable, seconds since 1970; 0 before the first time.
 const LAST_ARCHIVE_WRITE: &str = "cryptopipeline_processor_archive_last_write_timestamp_seconds";
@@ -30,12 +34,21 @@ pub struct Progress {
 
 /// The status of every ready processor.
 pub async fn processors(pipeline: &Pipeline) -> Result<Vec<ProcessorStatus>> {
-    statuses(pipeline, Role::Processor).await
+    statuses(pipeline, Role::Processor, is_ready).await
 }
 
 /// The status of every ready ingest worker.
 pub async fn ingests(pipeline: &Pipeline) -> Result<Vec<IngestStatus>> {
-    statuses(pipeline, Role::Ingest).await
+    statuses(pipeline, Role::Ingest, is_ready).await
+}
+
+/// The status of the only ingest worker, whether it is ready or not: without Kafka it is not.
+pub async fn ingest(pipeline: &Pipeline) -> Result<IngestStatus> {
+    let statuses = statuses(pipeline, Role::Ingest, is_running).await?;
+    let [status]: [IngestStatus; 1] = statuses
+        .try_into()
+        .map_err(|statuses| anyhow!("not one ingest worker runs: {statuses:?}"))?;
+    Ok(status)
 }
 
 /// The progress of all processors together.
@@ -55,7 +68,7 @@ pub async fn progress(pipeline: &Pipeline) -> Result<Progress> {
 /// When a processor last put a file into the archive, since 1970; absent where none has yet.
 pub async fn last_archive_write(pipeline: &Pipeline) -> Result<Option<Duration>> {
     let mut last = None;
-    for page in pages(pipeline, Role::Processor, "/metrics").await? {
+    for page in pages(pipeline, Role::Processor, is_ready, "/metrics").await? {
         let seconds = gauge(&page, LAST_ARCHIVE_WRITE)?;
         last = last.max((seconds > 0.0).then(|| Duration::from_secs_f64(seconds)));
     }
@@ -78,16 +91,20 @@ fn trades(lane: Option<&LaneStatus>) -> u64 {
         .sum()
 }
 
-async fn statuses<T: DeserializeOwned>(pipeline: &Pipeline, role: Role) -> Result<Vec<T>> {
-    let pages = pages(pipeline, role, "/status").await?;
+async fn statuses<T: DeserializeOwned>(
+    pipeline: &Pipeline,
+    role: Role,
+    asked: fn(&Pod) -> bool,
+) -> Result<Vec<T>> {
+    let pages = pages(pipeline, role, asked, "/status").await?;
     let statuses = pages.iter().map(|page| serde_json::from_str(page));
     Ok(statuses.collect::<Result<_, _>>()?)
 }
 
-/// What every ready worker of a role answers.
-async fn pages(pipeline: &Pipeline, role: Role, path: &str) -> Result<Vec<String>> {
+/// What the workers of a role answer that are asked.
+async fn pages(pipeline: &Pipeline, role: Role, asked: fn(&Pod) -> bool, path: &str) -> Result<Vec<String>> {
     let mut pages = Vec::new();
-    for pod in pipeline.pods(role).await?.iter().filter(|pod| is_ready(pod)) {
+    for pod in pipeline.pods(role).await?.iter().filter(|pod| asked(pod)) {
         let page = pipeline
             .cluster
             .get_from_pod(&pipeline.namespace, &pod.name_any(), WORKER_HTTP_PORT, path)

@@ -13,7 +13,7 @@ use e2e::{
     proof::{self, Copies},
     readiness::TimeToReady,
     sim::{self, Sim},
-    testbed,
+    testbed, usage,
 };
 
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/demo.yaml");
@@ -65,7 +65,7 @@ async fn main() -> Result<()> {
 /// What the operator needs at rest, and how large the images are.
 async fn print_costs(cluster: &Cluster) -> Result<()> {
     println!("operator at rest");
-    for usage in operator::usage(cluster).await? {
+    for usage in usage::of_pods(cluster, operator::NAMESPACE, operator::LABELS).await? {
         println!(
             "  {:<50} {:>3} MiB resident  {:>3} m CPU",
             usage.pod,

@@ -18,6 +18,7 @@ mod plain;
 mod questions;
 mod readers;
 mod scaling;
+mod shards;
 mod storm;
 
 use std::{
@@ -62,7 +63,7 @@ macro_rules! case {
     };
 }
 
-const CASES: [Case; 28] = [
+const CASES: [Case; 30] = [
     case!(plain::every_trade_is_in_all_three_places_once),
     case!(placement::every_pod_runs_on_its_site),
     case!(placement::a_site_without_nodes_is_named),
@@ -79,6 +80,8 @@ const CASES: [Case; 28] = [
     case!(ingest_loss::what_ingest_missed_is_fetched),
     case!(outages::the_archive_goes_on_without_cassandra),
     case!(outages::the_table_goes_on_without_hdfs),
+    case!(outages::ingest_goes_on_without_kafka),
+    case!(shards::symbols_move_between_shards_without_a_gap),
     // Leaves a testbed behind that was not made with two NameNodes, which the following tests take for any other.
     case!(new failovers::one_name_node_becomes_two),
     case!(failovers::the_active_name_node_is_killed),

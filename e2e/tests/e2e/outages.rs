@@ -1,19 +1,23 @@
 //! A store is down for a minute. Kafka is the buffer: the lane into the other store never notices, and the lane that had to wait
-//! catches up.
+//! catches up. Kafka itself is down for two: ingest is the buffer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use crds::names::Role;
 use e2e::{
     chaos,
-    progress::{hold, note},
+    progress::{Look, hold, note, until},
     stream::Stream,
     testbed::{READY_LIMIT, Testbed},
+    usage,
     workers::{self, Progress},
 };
 
 const OUTAGE: Duration = Duration::from_mins(1);
+const KAFKA_OUTAGE: Duration = Duration::from_mins(2);
+/// 1,000 trades a second of each symbol.
+const KILO_TRADES: f64 = 23.0;
 
 /// Cassandra is down: Parquet files are closed as ever, rows wait.
 pub async fn the_archive_goes_on_without_cassandra(bed: &Testbed) -> Result<()> {
@@ -50,6 +54,52 @@ pub async fn the_table_goes_on_without_hdfs(bed: &Testbed) -> Result<()> {
         },
     )
     .await
+}
+
+/// Kafka is down for two minutes while 2,000 trades a second come in: ingest goes on listening, and afterwards every trade is
+/// everywhere once and, in the topic, in the exchange's order.
+pub async fn ingest_goes_on_without_kafka(bed: &Testbed) -> Result<()> {
+    let stream = Stream::open_at(&bed.pipeline, &bed.sim, "NOKAFKA", KILO_TRADES).await?;
+    let symbols = stream.symbols.clone();
+    let before = workers::ingest(&bed.pipeline).await?;
+    chaos::stop(&bed.pipeline, &[Role::KafkaBroker]).await?;
+    let mut peak = 0;
+    let began = Instant::now();
+    until("Kafka down", KAFKA_OUTAGE * 2, async || {
+        peak = peak.max(resident_mib(bed).await?);
+        Ok(Look::when(
+            began.elapsed() >= KAFKA_OUTAGE,
+            (),
+            format!("ingest has {peak} MiB resident"),
+        ))
+    })
+    .await?;
+    let during = workers::ingest(&bed.pipeline).await?;
+    ensure!(
+        during.connected && !during.held,
+        "ingest does not listen: {during:?}"
+    );
+    ensure!(during.spooled > 0, "nothing waits on the disk: {during:?}");
+    chaos::resume(&bed.pipeline).await?;
+    bed.pipeline.wait_ready(READY_LIMIT).await?;
+    stream.end_in_order().await?;
+    peak = peak.max(resident_mib(bed).await?);
+    let after = workers::ingest(&bed.pipeline).await?;
+    ensure!(
+        after.acknowledged > before.acknowledged && after.connections >= before.connections,
+        "ingest did not live on: {before:?}, {after:?}"
+    );
+    note(format_args!(
+        "{} trades waited, {} of them on the disk; ingest had {peak} MiB resident at most; {symbols:?} in order",
+        during.in_flight, during.spooled
+    ));
+    Ok(())
+}
+
+async fn resident_mib(bed: &Testbed) -> Result<u64> {
+    let labels = bed.pipeline.role_labels(Role::Ingest);
+    let usages = usage::of_pods(&bed.cluster, &bed.pipeline.namespace, &labels).await?;
+    Ok(usages.iter().map(|usage| usage.resident_bytes >> 20).sum())
 }
 
 async fn outage(
