@@ -17,6 +17,7 @@ pub mod ingest;
 pub mod kafka;
 pub mod metrics;
 pub mod model;
+pub mod process;
 pub mod processor;
 pub mod reload;
 pub mod shutdown;

@@ -24,9 +24,12 @@ pub fn latency_histogram() -> Histogram {
 }
 
 /// The text that Prometheus scrapes.
-pub fn encode(registry: &Registry) -> Result<String, std::fmt::Error> {
+pub fn encode(registries: &[&Registry]) -> Result<String, std::fmt::Error> {
     let mut page = String::new();
-    text::encode(&mut page, registry)?;
+    for registry in registries {
+        text::encode_registry(&mut page, registry)?;
+    }
+    text::encode_eof(&mut page)?;
     Ok(page)
 }
 
@@ -42,7 +45,7 @@ mod tests {
         let rejected = Family::<Reason, Counter>::default();
         registry.register("rejected_frames", "Frames refused", rejected.clone());
         rejected.get_or_create(&Reason { reason: "NotJson" }).inc();
-        let page = encode(&registry).unwrap();
+        let page = encode(&[&registry]).unwrap();
         assert!(
             page.contains("cryptopipeline_ingest_rejected_frames_total{reason=\"NotJson\"} 1"),
             "{page}"

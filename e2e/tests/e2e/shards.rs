@@ -11,7 +11,7 @@ use e2e::{
 };
 use serde_json::json;
 
-/// The new worker must have heard a symbol for a whole minute before the old one leaves it.
+/// The longest that a symbol may be read by two workers.
 const HAND_OVER: Duration = Duration::from_mins(5);
 
 /// 1, 3, 1: both symbols move away and back, each time read by two workers until the new one hears it.

@@ -1,4 +1,4 @@
-//! The program that is measured, as a child process, and what the kernel counts of it.
+//! The program that is measured, as a child process.
 
 use std::{
     fs,
@@ -7,21 +7,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use crds::wire::IngestConfig;
 use tempfile::TempDir;
+use workers::process::Usage;
 
-/// Ticks of the CPU times in `/proc`, the same on every Linux (`man 5 proc`, `sysconf(_SC_CLK_TCK)`).
-const TICKS_PER_SECOND: f64 = 100.0;
 const START_LIMIT: u32 = 300;
-
-/// What a process has used so far.
-pub struct Usage {
-    /// User and system time, seconds.
-    pub cpu_seconds: f64,
-    /// The most resident memory there ever was, MiB.
-    pub peak_mib: f64,
-}
 
 /// A running `ingest`.
 pub struct Child {
@@ -76,27 +67,7 @@ impl Child {
 
     /// What it has used so far.
     pub fn usage(&self) -> Result<Usage> {
-        let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", self.process.id()));
-        let stat = read("stat")?;
-        // The name in brackets may hold anything; fields 14 and 15 of the whole are the times.
-        let (_, fields) = stat.rsplit_once(')').context("/proc/…/stat without a name")?;
-        let ticks: Vec<f64> = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .map(str::parse)
-            .collect::<Result<_, _>>()?;
-        ensure!(ticks.len() == 2, "/proc/…/stat without times");
-        let status = read("status")?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib: f64 = peak
-            .and_then(|peak| peak.split_whitespace().next())
-            .context("/proc/…/status without VmHWM")?
-            .parse()?;
-        Ok(Usage {
-            cpu_seconds: ticks.iter().sum::<f64>() / TICKS_PER_SECOND,
-            peak_mib: kib / 1024.0,
-        })
+        Ok(Usage::of(self.process.id())?)
     }
 }
 

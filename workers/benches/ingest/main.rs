@@ -15,11 +15,9 @@ use crds::{
 };
 use exchange_sim::{Sim, SimConfig, SymbolSpec};
 use rdkafka::mocking::MockCluster;
+use workers::process::Usage;
 
-use self::{
-    child::{Child, Usage},
-    histogram::Histogram,
-};
+use self::{child::Child, histogram::Histogram};
 
 /// Trades that the recording has in a second at its own pace.
 const RECORDED_RATE: f64 = 43.5;
@@ -97,7 +95,7 @@ async fn measure(load: &Load) -> Result<()> {
     let acked = after.acked - before.acked;
     let delays = after.delays.since(&before.delays);
     println!(
-        "{:>8} {:>10} {:>10.0} {:>14.2} {:>12} {:>12} {:>10.0}",
+        "{:>8} {:>10} {:>10.0} {:>14.2} {:>12} {:>12} {:>10}",
         load.symbols,
         load.rate
             .map_or_else(|| "all".to_owned(), |rate| format!("{rate:.0}")),
@@ -105,7 +103,7 @@ async fn measure(load: &Load) -> Result<()> {
         (after.usage.cpu_seconds - before.usage.cpu_seconds) / acked * 1e6,
         millis(delays.quantile(0.5)),
         millis(delays.quantile(0.99)),
-        after.usage.peak_mib,
+        after.usage.peak_resident_bytes >> 20,
     );
     Ok(())
 }

@@ -16,7 +16,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{Health, Report};
-use crate::metrics;
+use crate::{metrics, process};
 
 /// The port of every worker (design: workers' HTTP).
 pub const PORT: u16 = 9400;
@@ -77,7 +77,7 @@ where
         .route("/readyz", get(async move || probe(ready.ready())))
         .route("/status", get(async move || Json(status())))
         .route("/metrics", get(page))
-        .with_state(Arc::new(registry));
+        .with_state(Arc::new([registry, process::registry()]));
     let server = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
     Ok(Server {
         address,
@@ -94,8 +94,8 @@ fn probe(report: Report) -> Response {
     (code, Json(report)).into_response()
 }
 
-async fn page(State(registry): State<Arc<Registry>>) -> Response {
-    match metrics::encode(&registry) {
+async fn page(State(registries): State<Arc<[Registry; 2]>>) -> Response {
+    match metrics::encode(&registries.each_ref()) {
         Ok(text) => ([(CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
@@ -130,7 +130,12 @@ mod tests {
         feed.ready();
         assert_eq!(fetch("/readyz").await.0, 200);
         assert_eq!(fetch("/status").await, (200, r#"{"connected":true}"#.to_owned()));
-        assert_eq!(fetch("/metrics").await, (200, "# EOF\n".to_owned()));
+        let (code, page) = fetch("/metrics").await;
+        assert_eq!(code, 200);
+        assert!(
+            page.contains("process_cpu_seconds_total") && page.ends_with("# EOF\n"),
+            "{page}"
+        );
 
         stop.cancel();
         server.task.await.unwrap().unwrap();

@@ -13,7 +13,7 @@ pub type Readings = BTreeMap<usize, BTreeMap<String, Reading>>;
 pub struct Reading {
     /// Whether the worker is connected to the exchange.
     pub connected: bool,
-    /// Its trades of the symbol that Kafka took in the last whole minute.
+    /// Its trades of the symbol that Kafka took in the last minute, counted every ten seconds.
     pub per_minute: u64,
 }
 
