@@ -18,6 +18,11 @@ pub struct Reason {
     pub reason: &'static str,
 }
 
+/// A count as gauges and Cassandra's `bigint` have it: signed. No real count reaches the bound.
+pub fn saturating(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 /// A histogram of latencies in seconds: 0.5 ms to about 16 s, each bucket twice the one before.
 pub fn latency_histogram() -> Histogram {
     Histogram::new((0..16).map(|step| 0.0005 * f64::from(1_u32 << step)))

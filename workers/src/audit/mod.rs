@@ -18,7 +18,7 @@ use crate::{
     kafka::bounded::BoundedReadError,
     sink::{
         archive::{hdfs::HdfsStore, publish::PublishError, retry::Retrying},
-        hot::{HotError, cassandra::connect},
+        hot::{HotError, cassandra::connect, metrics::RequestMetrics},
     },
 };
 
@@ -59,7 +59,7 @@ pub async fn run(config: &AuditorConfig, symbols: &[String]) -> Result<AuditRepo
             .map_err(AuditError::from)
     };
     let cassandra = async {
-        let session = connect(&config.cassandra).await?;
+        let session = connect(&config.cassandra, &RequestMetrics::default()).await?;
         Ok(cassandra::count(&session, &config.cassandra.keyspace).await?)
     };
     let archive = async {

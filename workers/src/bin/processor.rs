@@ -28,7 +28,7 @@ use workers::{
     sink::{
         archive::{clean, hdfs::HdfsStore, retry::Retrying},
         dead_letter::DeadLetters,
-        hot::CassandraStore,
+        hot::{CassandraStore, metrics::RequestMetrics},
     },
     telemetry,
 };
@@ -82,7 +82,9 @@ async fn main() -> anyhow::Result<()> {
     };
     let (hot, gaps) = match &config.hot {
         Some(hot) => {
-            let store = Arc::new(CassandraStore::new(hot.cassandra.clone(), hot.group.clone()));
+            let requests = RequestMetrics::register(&mut registry);
+            let store = CassandraStore::new(hot.cassandra.clone(), hot.group.clone(), requests);
+            let store = Arc::new(store);
             let gaps = gap_lane(&config, hot, &store, &health, &mut registry);
             let buries = !archive_buries;
             let hot = hot_lane(&config, hot, store, buries, &hot_board, &health, &mut registry)?;

@@ -9,6 +9,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use crate::metrics::saturating;
+
 /// Label of closed gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Cause {
@@ -86,13 +88,12 @@ impl GapMetrics {
 
     /// These are the gaps that are not closed.
     pub fn show(&self, open: &[GapRecord]) {
-        let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let unrepairable = open.iter().filter(|gap| gap.state == GapState::Unrepairable);
-        self.open.set(gauge(open.len() as u64));
-        self.unrepairable.set(gauge(unrepairable.count() as u64));
+        self.open.set(saturating(open.len() as u64));
+        self.unrepairable.set(saturating(unrepairable.count() as u64));
         let missing = open
             .iter()
             .fold(0, |sum: u64, gap| sum.saturating_add(gap.missing_ids));
-        self.missing_ids.set(gauge(missing));
+        self.missing_ids.set(saturating(missing));
     }
 }

@@ -20,7 +20,7 @@ use crate::{
             recover::{Incomplete, Listing, Recovery, recover},
             store::{ArchiveStore, StoreError},
         },
-        dead_letter::{DeadLetter, DeadLetters},
+        dead_letter::{DeadLetter, DeadLetters, Letters},
     },
 };
 
@@ -28,8 +28,6 @@ use crate::{
 const GUESSED_ROW_BYTES: u64 = 16;
 /// How often the lane looks up from reading.
 const SLICE: Duration = Duration::from_secs(1);
-/// Dead letters held at a time.
-const MOST_LETTERS: usize = 500;
 /// Encoding fewer rows takes less than a few milliseconds, not worth another thread.
 const FEW_ROWS: usize = 5_000;
 
@@ -245,7 +243,7 @@ impl<S: ArchiveStore> ArchiveLane<S> {
             let look_up = now + SLICE;
             let deadline = roll_at.map_or(look_up, |roll_at| roll_at.min(look_up));
             let had_rows = batch.rows() > 0;
-            let (mut letters, mut duplicates, mut restart) = (Vec::new(), 0, false);
+            let (mut letters, mut duplicates, mut restart) = (Letters::default(), 0, false);
             let end = source
                 .read(deadline, |record| {
                     if record.offset < batch.next() {
@@ -265,14 +263,14 @@ impl<S: ArchiveStore> ArchiveLane<S> {
                         }
                     }
                     let look_up = batch.rows() >= most_rows
-                        || letters.len() >= MOST_LETTERS
+                        || letters.is_full()
                         // The first row starts the clock.
                         || (!had_rows && batch.rows() > 0);
                     if look_up { Flow::Enough } else { Flow::More }
                 })
                 .await;
             context
-                .bury(self.dead_letters.as_ref(), &letters, source.stop())
+                .bury(self.dead_letters.as_ref(), letters.all(), source.stop())
                 .await?;
             context.metrics.duplicates.inc_by(duplicates);
             context.board.count_duplicates(duplicates);

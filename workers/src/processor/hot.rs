@@ -15,7 +15,7 @@ use crate::{
     kafka::partition::{Flow, PartitionSource, ReadEnd},
     model::Interval,
     sink::{
-        dead_letter::{DeadLetter, DeadLetters},
+        dead_letter::{DeadLetter, DeadLetters, Letters},
         hot::{HotRow, HotStore, Ledger},
     },
 };
@@ -40,7 +40,7 @@ pub struct HotLane<S> {
 #[derive(Default)]
 struct Chunk {
     rows: Vec<HotRow>,
-    letters: Vec<DeadLetter>,
+    letters: Letters,
     records: usize,
     duplicates: u64,
     oldest_ms: Option<i64>,
@@ -102,7 +102,7 @@ impl<S: HotStore> HotLane<S> {
             }
             context.board.pending(chunk.oldest_ms);
             context
-                .bury(self.dead_letters.as_ref(), &chunk.letters, source.stop())
+                .bury(self.dead_letters.as_ref(), chunk.letters.all(), source.stop())
                 .await?;
             self.write(source, context, &chunk.rows).await?;
             tell_candles(&*self.store, context, source.stop(), &mut candles, &ledger.seen).await?;
@@ -205,7 +205,7 @@ async fn read(
                     Ok(_copy) => chunk.duplicates += 1,
                     Err(error) => chunk.letters.push(DeadLetter::new(record, partition, &error)),
                 }
-                if chunk.records >= most {
+                if chunk.records >= most || chunk.letters.is_full() {
                     Flow::Enough
                 } else {
                     Flow::More

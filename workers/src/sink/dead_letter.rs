@@ -14,8 +14,13 @@ use rdkafka::{
 
 use crate::{decode::DecodeError, kafka::Record};
 
-/// A value that the dead-letter topic refuses for its size is cut to this length.
+/// Where the dead-letter topic refuses a letter for its size, its value and its key are cut to this length.
 const CUT_BYTES: usize = 256 * 1024;
+/// What is wrong is told in so many characters: the message may quote the record, which may be large.
+const MESSAGE_CHARS: usize = 500;
+/// Letters held at a time, by number and by size: a lane has so many for each of its partitions.
+const MOST_LETTERS: usize = 500;
+const MOST_BYTES: usize = 4 << 20;
 
 /// A record that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,13 +42,42 @@ impl DeadLetter {
             partition,
             offset: record.offset,
             reason: error.reason(),
-            message: error.to_string(),
+            message: error.to_string().chars().take(MESSAGE_CHARS).collect(),
         }
     }
 
     /// What is wrong, as a stable name.
     pub const fn reason(&self) -> &'static str {
         self.reason
+    }
+
+    fn bytes(&self) -> usize {
+        self.value.len() + self.key.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// Letters that are collected until they are delivered.
+#[derive(Debug, Default)]
+pub struct Letters {
+    letters: Vec<DeadLetter>,
+    bytes: usize,
+}
+
+impl Letters {
+    /// Adds one.
+    pub fn push(&mut self, letter: DeadLetter) {
+        self.bytes += letter.bytes();
+        self.letters.push(letter);
+    }
+
+    /// Whether they are to be delivered before more are read.
+    pub fn is_full(&self) -> bool {
+        self.letters.len() >= MOST_LETTERS || self.bytes >= MOST_BYTES
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[DeadLetter] {
+        &self.letters
     }
 }
 
@@ -82,16 +116,16 @@ impl DeadLetters {
     }
 
     async fn deliver_one(&self, letter: &DeadLetter) -> Result<(), KafkaError> {
-        match self.send(letter, &letter.value).await {
+        match self.send(letter, usize::MAX).await {
             Err(KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge)) => {
-                let cut = letter.value.get(..CUT_BYTES).unwrap_or(&letter.value);
-                self.send(letter, cut).await
+                self.send(letter, CUT_BYTES).await
             }
             result => result,
         }
     }
 
-    async fn send(&self, letter: &DeadLetter, value: &[u8]) -> Result<(), KafkaError> {
+    /// Sends at most so many bytes of the value and of the key.
+    async fn send(&self, letter: &DeadLetter, most: usize) -> Result<(), KafkaError> {
         let (partition, offset) = (letter.partition.to_string(), letter.offset.to_string());
         let length = letter.value.len().to_string();
         let headers = [
@@ -112,15 +146,52 @@ impl DeadLetters {
             })
         });
         let mut record = FutureRecord::<[u8], [u8]>::to(&self.topic)
-            .payload(value)
+            .payload(first(&letter.value, most))
             .headers(headers);
         if let Some(key) = &letter.key {
-            record = record.key(key);
+            record = record.key(first(key, most));
         }
         self.producer
             .send(record, Timeout::After(Duration::from_secs(30)))
             .await
             .map(|_where| ())
             .map_err(|(error, _record)| error)
+    }
+}
+
+fn first(bytes: &[u8], most: usize) -> &[u8] {
+    bytes.get(..most).unwrap_or(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode;
+
+    fn letter(value: &[u8]) -> DeadLetter {
+        let record = Record {
+            value,
+            ..Record::default()
+        };
+        DeadLetter::new(&record, 0, &decode::trade(value).unwrap_err())
+    }
+
+    #[test]
+    fn a_message_does_not_grow_with_the_record_that_it_quotes() {
+        let letter = letter(format!(r#"{{"t":"{}"}}"#, "x".repeat(900_000)).as_bytes());
+        assert_eq!(letter.reason(), "InvalidField");
+        assert!(letter.message.starts_with("a field has the wrong type"));
+        assert!(letter.message.len() <= MESSAGE_CHARS);
+    }
+
+    #[test]
+    fn few_large_letters_are_as_many_as_are_held_and_so_are_many_small_ones() {
+        for (bytes, most) in [(900_000, 5), (10, MOST_LETTERS)] {
+            let mut letters = Letters::default();
+            while !letters.is_full() {
+                letters.push(letter(&vec![b'x'; bytes]));
+            }
+            assert_eq!(letters.all().len(), most);
+        }
     }
 }

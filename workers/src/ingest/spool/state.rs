@@ -7,6 +7,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use crate::metrics::saturating;
+
 /// Figures of the spool. Cloning gives another handle to the same.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -66,8 +68,8 @@ impl State {
 
     /// So many records in so many bytes wait, and the oldest was read then.
     pub fn waiting(&self, records: u64, bytes: u64, oldest_us: i64) {
-        self.records.set(gauge(records));
-        self.bytes.set(gauge(bytes));
+        self.records.set(saturating(records));
+        self.bytes.set(saturating(bytes));
         #[expect(
             clippy::cast_precision_loss,
             reason = "microseconds since 1970 are exact in 53 bits"
@@ -96,8 +98,4 @@ impl State {
     pub fn is_held(&self) -> bool {
         self.held.get() > 0
     }
-}
-
-fn gauge(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

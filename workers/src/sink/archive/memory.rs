@@ -105,9 +105,12 @@ impl ArchiveStore for MemoryStore {
     }
 
     async fn write(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
-        self.change(|files| match files.insert(path.to_owned(), bytes) {
-            None => Ok(()),
-            Some(_) => Err(StoreError::AlreadyExists(path.to_owned())),
+        self.change(|files| {
+            if files.contains_key(path) {
+                return Err(StoreError::AlreadyExists(path.to_owned()));
+            }
+            files.insert(path.to_owned(), bytes);
+            Ok(())
         })
         .await
     }

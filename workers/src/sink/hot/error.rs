@@ -1,9 +1,11 @@
 //! What went wrong with Cassandra, in terms of what to wait for or to mend.
 
 use scylla::errors::{
-    DbError, ExecutionError, IntoRowsResultError, MaybeFirstRowError, NewSessionError, PrepareError,
-    RequestAttemptError,
+    ExecutionError, IntoRowsResultError, MaybeFirstRowError, NewSessionError, NextRowError,
+    PagerExecutionError, PrepareError,
 };
+
+use super::class::{Class, Remedy};
 
 /// A failed request. All of them may pass, and the request may have been carried out nevertheless.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -11,6 +13,7 @@ use scylla::errors::{
 pub struct HotError {
     reason: &'static str,
     message: String,
+    remedy: Option<Remedy>,
 }
 
 impl HotError {
@@ -19,12 +22,25 @@ impl HotError {
         Self {
             reason,
             message: message.to_string(),
+            remedy: None,
+        }
+    }
+
+    fn classed(class: Class, message: impl ToString) -> Self {
+        Self {
+            remedy: Some(class.remedy(true)),
+            ..Self::new(class.reason(), message)
         }
     }
 
     /// A stable CamelCase name of the error.
     pub const fn reason(&self) -> &'static str {
         self.reason
+    }
+
+    /// Whether the next attempt needs statements that are prepared anew.
+    pub fn needs_preparation(&self) -> bool {
+        self.remedy == Some(Remedy::PrepareAnew)
     }
 }
 
@@ -36,73 +52,53 @@ impl From<NewSessionError> for HotError {
 
 impl From<PrepareError> for HotError {
     fn from(error: PrepareError) -> Self {
-        let reason = match &error {
-            PrepareError::AllAttemptsFailed { first_attempt } => attempt_reason(first_attempt),
-            _ => "CassandraUnavailable",
-        };
-        Self::new(reason, error)
+        Self::classed(Class::from(&error), error)
     }
 }
 
 impl From<ExecutionError> for HotError {
     fn from(error: ExecutionError) -> Self {
-        let reason = match &error {
-            ExecutionError::EmptyPlan => "CassandraDatacenterUnknown",
-            ExecutionError::LastAttemptError(attempt) => attempt_reason(attempt),
-            ExecutionError::RequestTimeout(_) => "CassandraTimeout",
-            ExecutionError::BadQuery(_) => "CassandraSchemaMismatch",
-            _ => "CassandraUnavailable",
-        };
-        Self::new(reason, error)
+        Self::classed(Class::from(&error), error)
+    }
+}
+
+impl From<PagerExecutionError> for HotError {
+    fn from(error: PagerExecutionError) -> Self {
+        Self::classed(Class::from(&error), error)
+    }
+}
+
+impl From<NextRowError> for HotError {
+    fn from(error: NextRowError) -> Self {
+        Self::classed(Class::from(&error), error)
     }
 }
 
 impl From<IntoRowsResultError> for HotError {
     fn from(error: IntoRowsResultError) -> Self {
-        Self::new("CassandraSchemaMismatch", error)
+        Self::classed(Class::Schema, error)
     }
 }
 
 impl From<MaybeFirstRowError> for HotError {
     fn from(error: MaybeFirstRowError) -> Self {
-        Self::new("CassandraSchemaMismatch", error)
-    }
-}
-
-fn attempt_reason(error: &RequestAttemptError) -> &'static str {
-    match error {
-        RequestAttemptError::DbError(error, _) => database_reason(error),
-        RequestAttemptError::SerializationError(_) => "CassandraSchemaMismatch",
-        _ => "CassandraUnavailable",
-    }
-}
-
-fn database_reason(error: &DbError) -> &'static str {
-    match error {
-        DbError::Overloaded | DbError::RateLimitReached { .. } => "CassandraOverloaded",
-        DbError::WriteTimeout { .. } | DbError::ReadTimeout { .. } => "CassandraTimeout",
-        DbError::AuthenticationError | DbError::Unauthorized => "CassandraPermissionDenied",
-        // A table or keyspace that is not there (yet), or other than this program knows it.
-        DbError::Invalid | DbError::SyntaxError | DbError::ConfigError => "CassandraSchemaMismatch",
-        // Unavailable, IsBootstrapping, ServerError, write failures: too few replicas for now.
-        _ => "CassandraUnavailable",
+        Self::classed(Class::Schema, error)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use scylla::statement::Consistency;
+    use scylla::errors::{DbError, RequestAttemptError};
 
     use super::*;
 
     #[rstest]
-    #[case(DbError::Unavailable { consistency: Consistency::LocalQuorum, required: 2, alive: 1 }, "CassandraUnavailable")]
-    #[case(DbError::IsBootstrapping, "CassandraUnavailable")]
-    #[case(DbError::Overloaded, "CassandraOverloaded")]
-    #[case(DbError::Invalid, "CassandraSchemaMismatch")]
-    fn errors_tell_what_the_lane_waits_for(#[case] error: DbError, #[case] reason: &str) {
-        let attempt = RequestAttemptError::DbError(error, String::new());
-        assert_eq!(HotError::from(ExecutionError::from(attempt)).reason(), reason);
+    #[case(DbError::Overloaded, false)]
+    #[case(DbError::Invalid, false)]
+    #[case(DbError::Unprepared { statement_id: bytes::Bytes::new() }, true)]
+    fn a_statement_that_is_not_known_is_prepared_again(#[case] error: DbError, #[case] needed: bool) {
+        let error = ExecutionError::from(RequestAttemptError::DbError(error, String::new()));
+        assert_eq!(HotError::from(error).needs_preparation(), needed);
     }
 }

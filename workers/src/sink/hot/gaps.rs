@@ -9,6 +9,7 @@ use scylla::{
 };
 
 use super::HotError;
+use crate::metrics::saturating;
 
 /// A store of gaps that takes a repeated write as one.
 pub trait GapStore: Send + Sync + 'static {
@@ -44,12 +45,12 @@ impl<'a> GapValues<'a> {
         Self {
             exchange: gap.exchange.as_str(),
             symbol: &gap.symbol,
-            from_id: bigint(gap.from_id),
-            to_id: bigint(gap.to_id),
+            from_id: saturating(gap.from_id),
+            to_id: saturating(gap.to_id),
             cause: gap.cause.as_str(),
             state: gap.state.as_str(),
-            missing_ids: bigint(gap.missing_ids),
-            repaired_ids: bigint(gap.repaired_ids),
+            missing_ids: saturating(gap.missing_ids),
+            repaired_ids: saturating(gap.repaired_ids),
             detected_time: CqlTimestamp(gap.detected_ms),
             closed_time: MaybeUnset::from_option(gap.closed_ms.map(CqlTimestamp)),
             duration_ms: MaybeUnset::from_option(duration),
@@ -58,9 +59,4 @@ impl<'a> GapValues<'a> {
             written_at: gap.updated_ms.saturating_mul(1_000),
         }
     }
-}
-
-/// Ids that a trade can have fit.
-fn bigint(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,12 +1,7 @@
 //! Trades of a window out of the table `trades`.
 
 use futures::TryStreamExt;
-use scylla::{
-    client::session::Session,
-    errors::{NextRowError, PagerExecutionError},
-    statement::prepared::PreparedStatement,
-    value::CqlDecimal,
-};
+use scylla::{client::session::Session, statement::prepared::PreparedStatement, value::CqlDecimal};
 
 use super::{
     HotError,
@@ -55,19 +50,4 @@ fn fill((trade_id, price, quantity, buyer_is_maker): &Row) -> Option<Fill> {
 
 fn mismatch(error: impl ToString) -> HotError {
     HotError::new("CassandraSchemaMismatch", error)
-}
-
-impl From<PagerExecutionError> for HotError {
-    fn from(error: PagerExecutionError) -> Self {
-        Self::new("CassandraUnavailable", error)
-    }
-}
-
-impl From<NextRowError> for HotError {
-    fn from(error: NextRowError) -> Self {
-        match error {
-            NextRowError::RowDeserializationError(_) => mismatch(error),
-            _ => Self::new("CassandraUnavailable", error),
-        }
-    }
 }

@@ -1,5 +1,7 @@
 //! The lanes as members of a real consumer group, against librdkafka's broker in this process.
 
+mod poison;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -9,7 +11,7 @@ use crds::wire::KafkaEndpoint;
 use rdkafka::{
     ClientConfig, Message,
     consumer::{BaseConsumer, Consumer},
-    message::Headers,
+    message::{Headers, OwnedMessage},
     mocking::MockCluster,
     producer::{DefaultProducerContext, FutureProducer, FutureRecord},
 };
@@ -39,8 +41,8 @@ const PARTITIONS: i32 = 4;
 const PATIENCE: Duration = Duration::from_mins(2);
 
 struct Topic {
-    // Dropping it stops the broker.
-    _cluster: MockCluster<'static, DefaultProducerContext>,
+    /// Dropping it stops the broker.
+    cluster: MockCluster<'static, DefaultProducerContext>,
     endpoint: KafkaEndpoint,
     producer: FutureProducer,
 }
@@ -66,7 +68,7 @@ impl Topic {
             gap_topic: "crypto-stream.gaps".to_owned(),
         };
         Self {
-            _cluster: cluster,
+            cluster,
             endpoint,
             producer,
         }
@@ -163,6 +165,24 @@ fn archived(store: &MemoryStore) -> u64 {
     symbols.iter().map(|ids| ids.distinct.count()).sum()
 }
 
+/// Reads the dead letters from the first one on.
+fn letter_reader(topic: &Topic) -> BaseConsumer {
+    let reader: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &topic.endpoint.bootstrap)
+        .set("group.id", "reader")
+        .set("auto.offset.reset", "earliest")
+        .create()
+        .unwrap();
+    reader.subscribe(&[DEAD_LETTERS]).unwrap();
+    reader
+}
+
+fn header(letter: &OwnedMessage, name: &str) -> String {
+    let headers = letter.headers().unwrap();
+    let header = headers.iter().find(|header| header.key == name).unwrap();
+    String::from_utf8(header.value.unwrap().to_vec()).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn partitions_move_between_members_without_loss_or_copy() {
     let topic = Topic::new();
@@ -207,29 +227,13 @@ async fn what_cannot_be_read_is_buried_and_the_lane_goes_on() {
     assert_eq!(member.board.status().partitions[&0].dead_letters, 2);
     member.stop().await;
 
-    let letters: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &topic.endpoint.bootstrap)
-        .set("group.id", "reader")
-        .set("auto.offset.reset", "earliest")
-        .create()
-        .unwrap();
-    letters.subscribe(&[DEAD_LETTERS]).unwrap();
+    let letters = letter_reader(&topic);
     let read = tokio::task::spawn_blocking(move || {
         let letter = letters.iter().next().unwrap().unwrap().detach();
-        let header = |name: &str| {
-            let headers = letter.headers().unwrap();
-            let value = headers
-                .iter()
-                .find(|header| header.key == name)
-                .unwrap()
-                .value
-                .unwrap();
-            String::from_utf8(value.to_vec()).unwrap()
-        };
         (
             letter.key().map(<[u8]>::to_vec),
             letter.payload().map(<[u8]>::to_vec),
-            ["topic", "partition", "offset", "reason", "lane"].map(header),
+            ["topic", "partition", "offset", "reason", "lane"].map(|name| header(&letter, name)),
         )
     });
     let (key, value, headers) = read.await.unwrap();
