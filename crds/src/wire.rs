@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     gap::GapRecord,
-    spec::{Endpoints, Exchange},
+    spec::{Exchange, GapPolicy},
 };
 
 /// Where the operator mounts a worker's configuration.
@@ -33,6 +33,9 @@ pub struct IngestConfig {
     /// Where the ids of a symbol begin to count that was never read before.
     #[serde(default, skip_serializing_if = "StartFrom::is_now")]
     pub start_from: StartFrom,
+    /// What becomes of trade ids that are missing.
+    #[serde(default, skip_serializing_if = "GapPolicy::is_strict")]
+    pub gap_policy: GapPolicy,
     /// REST request weight per minute that this worker may use.
     pub request_weight_per_minute: u32,
     /// Where trades go.
@@ -41,6 +44,16 @@ pub struct IngestConfig {
     pub ledger_topic: String,
     /// Where trades wait that Kafka does not take.
     pub buffer: BufferConfig,
+}
+
+/// Where an exchange is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Endpoints {
+    /// WebSocket origin, `wss://` or `ws://`, without a path.
+    pub stream: String,
+    /// REST origin, `https://` or `http://`, without a path.
+    pub rest: String,
 }
 
 /// Where trades wait that Kafka does not take: first in memory, then on the disk.

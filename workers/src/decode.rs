@@ -1,6 +1,7 @@
 //! Bytes to [`Trade`]. Pure; never panics, whatever the bytes.
 //!
-//! The wire form is Binance's `trade` event (binance-spot-api-docs: web-socket-streams.md, "Trade Streams").
+//! The wire form is Binance's `trade` event (binance-spot-api-docs: web-socket-streams.md, "Trade Streams"), whatever the
+//! exchange. Whose trade it is stands beside the event, in a header of its record.
 
 use std::{borrow::Cow, fmt};
 
@@ -33,6 +34,9 @@ pub enum DecodeError {
     /// A sound event of another kind.
     #[error("event is `{0}`, not `trade`")]
     OtherEvent(String),
+    /// The header names an exchange that is not known.
+    #[error("exchange `{0}` is not known")]
+    UnknownExchange(String),
     /// The symbol cannot be one.
     #[error("field `s`: {0}")]
     Symbol(#[from] SymbolError),
@@ -62,6 +66,7 @@ impl DecodeError {
             Self::InvalidField(_) => "InvalidField",
             Self::MissingField(_) => "MissingField",
             Self::OtherEvent(_) => "OtherEvent",
+            Self::UnknownExchange(_) => "UnknownExchange",
             Self::Symbol(_) => "InvalidSymbol",
             Self::Decimal { source, .. } => source.reason(),
             Self::Absurd { .. } => "AbsurdValue",
@@ -100,8 +105,16 @@ struct TradeEvent<'a> {
     buyer_is_maker: Option<bool>,
 }
 
-/// Reads one trade event. Unknown fields are ignored; times may be milliseconds or microseconds.
-pub fn trade(bytes: &[u8]) -> Result<Trade, DecodeError> {
+/// The exchange that a record's header names. Without the header it is the one whose form the event has.
+pub fn exchange(header: Option<&str>) -> Result<Exchange, DecodeError> {
+    let Some(name) = header else {
+        return Ok(Exchange::Binance);
+    };
+    Exchange::named(name).ok_or_else(|| DecodeError::UnknownExchange(name.chars().take(40).collect()))
+}
+
+/// Reads one trade event of an exchange. Unknown fields are ignored; times may be milliseconds or microseconds.
+pub fn trade(exchange: Exchange, bytes: &[u8]) -> Result<Trade, DecodeError> {
     // Serde would also take the fields' values as a bare list.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(DecodeError::NotJson("does not begin with `{`".to_owned()));
@@ -112,7 +125,7 @@ pub fn trade(bytes: &[u8]) -> Result<Trade, DecodeError> {
         return Err(DecodeError::OtherEvent(name.chars().take(40).collect()));
     }
     Ok(Trade {
-        exchange: Exchange::Binance,
+        exchange,
         symbol: required("s", event.symbol)?.parse()?,
         trade_id: trade_id(required("t", event.trade_id)?)?,
         price: positive("p", &required("p", event.price)?, PRICE_DIGITS)?,
@@ -183,6 +196,10 @@ mod tests {
         event.to_string().into_bytes()
     }
 
+    fn trade(bytes: &[u8]) -> Result<Trade, DecodeError> {
+        super::trade(Exchange::Binance, bytes)
+    }
+
     fn reason(bytes: &[u8]) -> &'static str {
         trade(bytes).unwrap_err().reason()
     }
@@ -200,6 +217,19 @@ mod tests {
             buyer_is_maker: true,
         };
         assert_eq!(trade(RECORDED.as_bytes()).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_header_tells_whose_trade_it_is() {
+        assert_eq!(exchange(None).unwrap(), Exchange::Binance);
+        assert_eq!(exchange(Some("coinbase")).unwrap(), Exchange::Coinbase);
+        assert_eq!(exchange(Some("mtgox")).unwrap_err().reason(), "UnknownExchange");
+        let product = with("s", json!("BTC-USD"));
+        let trade = super::trade(Exchange::Coinbase, &product).unwrap();
+        assert_eq!(
+            (trade.exchange, trade.symbol.as_str()),
+            (Exchange::Coinbase, "BTC-USD")
+        );
     }
 
     #[test]

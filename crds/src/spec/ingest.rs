@@ -1,4 +1,4 @@
-//! The exchange feed.
+//! The exchange feed. What is the exchange's own stands in `exchange`.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,11 @@ use k8s_openapi::{api::core::v1::ResourceRequirements, apimachinery::pkg::api::r
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::common::{SIZE, resources, rule};
+use super::{
+    common::{SIZE, resources, rule},
+    exchange::{Endpoints, Exchange, GapPolicy},
+};
+use crate::wire;
 
 /// The workers that read an exchange's trades and write them to Kafka.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +20,8 @@ use super::common::{SIZE, resources, rule};
         "ingest.shards must not exceed the number of ingest.symbols, because a shard without a symbol has nothing to read; lower it"),
     rule(r"self.symbols.all(s, s.matches('^[^a-z/@ \t]+$'))",
         "ingest.symbols are written in upper case without a slash, as the exchange does; write them as in BTCUSDT"),
+    rule(r"self.exchange != 'coinbase' || self.symbols.all(s, s.matches('^[A-Z0-9]+-[A-Z0-9]+$'))",
+        "ingest.symbols of the exchange coinbase are its products; write them as in BTC-USD"),
     rule("self.requestWeightPerMinute >= 50 * self.shards * self.replicas",
         "ingest.requestWeightPerMinute must be at least 50 for each of shards times replicas, because one request for missing trades weighs 25; raise it or use fewer workers"),
 ]))]
@@ -46,8 +52,12 @@ pub struct IngestSpec {
     /// Where the trades of a symbol begin that was never read before. Absent: with the first one heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_from: Option<StartFrom>,
-    /// REST request weight per minute that all workers together may use to fetch missing trades. Binance allows 6,000
-    /// per address and bans who exceeds it.
+    /// What becomes of trade ids that are missing. Absent: `Strict` for binance, `Advisory` for coinbase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap_policy: Option<GapPolicy>,
+    /// REST request weight per minute that all workers together may use to fetch missing trades; 6,000 is all that an
+    /// exchange allows one address. Binance weighs requests itself, and bans who exceeds it. Coinbase allows 10 requests a
+    /// second, that is 600 a minute: each weighs 10 here, so that the default is 5 a second.
     #[serde(default = "half_of_the_limit")]
     #[schemars(range(min = 50, max = 6000))]
     pub request_weight_per_minute: i32,
@@ -103,53 +113,20 @@ pub struct StartFrom {
     pub time: Option<String>,
 }
 
-/// An exchange that numbers its trades.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "camelCase")]
-pub enum Exchange {
-    /// Binance spot.
-    #[default]
-    Binance,
-}
-
-impl Exchange {
-    /// The name in record headers, tables and files.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Binance => "binance",
+impl IngestSpec {
+    /// Where the exchange is reached: what the spec says, else where the exchange is.
+    pub fn endpoints(&self) -> wire::Endpoints {
+        let default = self.exchange.default_endpoints();
+        wire::Endpoints {
+            stream: self.endpoints.stream.clone().unwrap_or(default.stream),
+            rest: self.endpoints.rest.clone().unwrap_or(default.rest),
         }
     }
-}
 
-/// Where the exchange is reached. The defaults need no key. Missing trades are fetched from `historicalTrades`, which
-/// Binance's host for market data alone (`data-api.binance.vision`) does not offer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Endpoints {
-    /// WebSocket origin, `wss://` or `ws://`, without a path.
-    #[schemars(length(max = 253))]
-    #[schemars(extend("x-kubernetes-validations" = [
-        rule(r"self.matches('^wss?://[^/ ]+$')",
-            "ingest.endpoints.stream must start with wss:// or ws:// and have no path; write it as in wss://data-stream.binance.vision"),
-    ]))]
-    pub stream: String,
-    /// REST origin, `https://` or `http://`, without a path.
-    #[schemars(length(max = 253))]
-    #[schemars(extend("x-kubernetes-validations" = [
-        rule(r"self.matches('^https?://[^/ ]+$')",
-            "ingest.endpoints.rest must start with https:// or http:// and have no path; write it as in https://api.binance.com"),
-    ]))]
-    pub rest: String,
-}
-
-impl Default for Endpoints {
-    fn default() -> Self {
-        Self {
-            stream: "wss://data-stream.binance.vision".to_owned(),
-            rest: "https://api.binance.com".to_owned(),
-        }
+    /// What becomes of gaps: what the spec says, else what the exchange's numbering allows.
+    pub fn gap_policy(&self) -> GapPolicy {
+        self.gap_policy
+            .unwrap_or_else(|| self.exchange.default_gap_policy())
     }
 }
 

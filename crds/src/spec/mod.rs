@@ -3,6 +3,7 @@
 
 mod cassandra;
 mod common;
+mod exchange;
 mod hdfs;
 mod ingest;
 mod kafka;
@@ -19,8 +20,9 @@ use self::common::rule;
 pub use self::{
     cassandra::CassandraSpec,
     common::{DeletionPolicy, External, Images, PullPolicy, Storage},
+    exchange::{Endpoints, Exchange, GapPolicy},
     hdfs::HdfsSpec,
-    ingest::{Endpoints, Exchange, IngestBuffer, IngestSpec, StartFrom},
+    ingest::{IngestBuffer, IngestSpec, StartFrom},
     kafka::{KafkaSpec, TopicSpec, Topics},
     placement::Placement,
     processor::{ArchiveLane, HotLane, ProcessorSpec},

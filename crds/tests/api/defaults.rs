@@ -1,7 +1,10 @@
 //! What a pipeline of six lines becomes, by the API server's defaults and by serde's: they must agree, because the
 //! operator reads stored objects and tests read manifests.
 
-use crds::{CryptoPipeline, spec::DeletionPolicy};
+use crds::{
+    CryptoPipeline,
+    spec::{DeletionPolicy, Exchange, GapPolicy},
+};
 use kube::core::cel::apply_defaults;
 
 use crate::{crd_schema, wrong_manifests::smallest};
@@ -48,4 +51,22 @@ fn a_single_broker_needs_no_second_copy() {
         (spec.kafka.replication_factor(), spec.kafka.min_in_sync_replicas()),
         (1, 1)
     );
+}
+
+#[test]
+fn endpoints_and_gap_policy_follow_the_exchange_unless_they_are_given() {
+    let mut ingest = pipeline().spec.ingest;
+    let binance = ingest.endpoints();
+    assert_eq!(binance.stream, "wss://data-stream.binance.vision");
+    assert_eq!(binance.rest, "https://api.binance.com");
+    assert_eq!(ingest.gap_policy(), GapPolicy::Strict);
+
+    ingest.exchange = Exchange::Coinbase;
+    ingest.endpoints.rest = Some("http://sim:9080".to_owned());
+    let coinbase = ingest.endpoints();
+    assert_eq!(coinbase.stream, "wss://ws-feed.exchange.coinbase.com");
+    assert_eq!(coinbase.rest, "http://sim:9080");
+    assert_eq!(ingest.gap_policy(), GapPolicy::Advisory);
+    ingest.gap_policy = Some(GapPolicy::None);
+    assert_eq!(ingest.gap_policy(), GapPolicy::None);
 }

@@ -55,12 +55,16 @@ pub enum Violation {
     TooManyStreams,
     /// More connection attempts in 5 minutes than allowed.
     ConnectionAttempts,
-    /// More request weight in a minute than allowed.
+    /// More request weight in a minute than Binance allows, or more requests in a second than Coinbase does.
     RequestWeight,
     /// A request or connection attempt during a ban.
     RequestWhileBanned,
     /// The connection did not read fast enough.
     SlowReader,
+    /// A message of a form that Coinbase does not know.
+    MessageForm,
+    /// No subscription in the first seconds of a connection to Coinbase.
+    NoSubscription,
 }
 
 /// One broken rule.

@@ -1,7 +1,8 @@
-//! A stand-in for the market-data side of the Binance spot exchange.
+//! A stand-in for the market-data side of the Binance spot exchange, and of Coinbase Exchange.
 //!
 //! It streams recorded trades over the paths Binance uses, and punishes what Binance punishes: a client that
-//! runs against it cannot tell it from the real exchange except by its address. What it issued, what nobody
+//! runs against it cannot tell it from the real exchange except by its address. Symbols with a hyphen, as in `BTC-USD`, are
+//! Coinbase's products: they are served over Coinbase's paths, by Coinbase's rules. What it issued, what nobody
 //! heard and which rules were broken can be read from its ledger, which no real exchange offers.
 //!
 //! ```no_run
@@ -16,6 +17,7 @@
 
 mod admin;
 pub mod cli;
+mod coinbase;
 mod config;
 mod exchange;
 mod ledger;

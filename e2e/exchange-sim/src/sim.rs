@@ -6,7 +6,7 @@ use axum::{Router, serve::ListenerExt};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
-    admin,
+    admin, coinbase,
     config::{Fault, SimConfig, SymbolSpec},
     exchange::{Exchange, ExchangeError},
     ledger::Ledger,
@@ -69,6 +69,7 @@ impl Sim {
         let routes = Router::new()
             .merge(ws::routes())
             .merge(rest::routes(&exchange))
+            .merge(coinbase::routes(&exchange))
             .merge(admin::routes())
             .with_state(exchange.clone())
             .into_make_service_with_connect_info::<SocketAddr>();

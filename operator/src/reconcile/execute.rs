@@ -18,7 +18,7 @@ use super::{
     data_flow::{self, Answers, Frame},
     deletion,
     dereference::{self, Observed},
-    now, status, symbols,
+    gap_policy, now, status, symbols,
     validate::ValidatedPipeline,
     view::{self, Sources},
 };
@@ -250,7 +250,9 @@ impl Pass<'_> {
                 .memories
                 .with(&self.uid(), |memory| memory.ask(Instant::now())),
         };
+        let gaps = pipeline.spec.ingest.gap_policy();
         let data_flow = data_flow::merge(previous.data_flow.as_ref(), answers, frame);
+        let data_flow = gap_policy::count(data_flow, gaps);
         let memory = self.context.memories.get(&self.uid());
         let report = status::Report {
             pipeline,
@@ -263,7 +265,7 @@ impl Pass<'_> {
                 .collect(),
             failure,
             unknown_symbols: symbols::unknown(&answers.ingest),
-            verdict: data_flow::judge(data_flow.as_ref(), answers, now()),
+            verdict: gap_policy::judge(data_flow::judge(data_flow.as_ref(), answers, now()), gaps),
             data_flow,
         };
         let status = status::report(&previous, self.object.metadata.generation, &report, now());

@@ -6,6 +6,7 @@ pub mod data_flow;
 mod deletion;
 pub mod dereference;
 mod execute;
+mod gap_policy;
 pub mod identity;
 pub mod status;
 pub mod subset;

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use crds::{
-    spec::{Endpoints, Exchange},
-    wire::{BufferConfig, IngestConfig, KafkaEndpoint, StartFrom},
+    spec::{Exchange, GapPolicy},
+    wire::{BufferConfig, Endpoints, IngestConfig, KafkaEndpoint, StartFrom},
 };
 use exchange_sim::{Sim, SimConfig, SymbolSpec};
 use rdkafka::mocking::MockCluster;
@@ -140,6 +140,7 @@ fn config(exchange: &Sim, bootstrap: &str, symbols: Vec<String>) -> IngestConfig
         symbols,
         symbols_version: String::new(),
         start_from: StartFrom::default(),
+        gap_policy: GapPolicy::Strict,
         request_weight_per_minute: 3_000,
         kafka: KafkaEndpoint {
             bootstrap: bootstrap.to_owned(),

@@ -1,12 +1,11 @@
 //! Counts the topic, from its beginning to where it ends now.
 
 use crds::wire::KafkaEndpoint;
-use rdkafka::Message;
 
 use super::count::Counts;
-use crate::{
-    decode,
-    kafka::bounded::{self, BoundedReadError},
+use crate::kafka::{
+    Record,
+    bounded::{self, BoundedReadError},
 };
 
 /// Reads every record; blocks. Records that are no trades are not counted.
@@ -17,7 +16,7 @@ pub fn count(endpoint: &KafkaEndpoint) -> Result<Counts, BoundedReadError> {
         &endpoint.topic,
         |_, extent| extent.low,
         |record| {
-            if let Ok(trade) = decode::trade(record.payload().unwrap_or_default()) {
+            if let Ok(trade) = Record::of(record).trade() {
                 counts.add(trade.symbol.as_str(), trade.trade_id);
             }
         },

@@ -1,11 +1,17 @@
-//! Where trades come from: one module per exchange. A feed reads, checks and passes on; it never talks to Kafka.
+//! Where trades come from: one module per exchange, and [`stream`] and [`rest`] for what exchanges have in common. A feed
+//! reads, checks and passes on; it never talks to Kafka.
 
 pub mod binance;
+pub mod coinbase;
+pub mod event;
 pub mod handover;
 pub mod history;
 pub mod monitor;
 pub mod newest;
 pub mod queue;
+pub mod rest;
+pub mod stream;
+mod tls;
 
 use std::{borrow::Cow, sync::Arc, time::Instant};
 

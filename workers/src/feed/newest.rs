@@ -1,4 +1,4 @@
-//! What the exchange's record of the past says of the newest ids. A stream that does not deliver a trade which exists is deaf,
+//! What the exchange itself says of the newest ids, by its record of the past or beside the stream's trades. A stream that does not deliver a trade which exists is deaf,
 //! whatever the exchange has confirmed.
 
 use std::{
@@ -42,6 +42,15 @@ impl Newest {
                 *known = fresh;
             }
         }
+    }
+
+    /// The newest id of each symbol, as it was told last.
+    pub fn ids(&self) -> BTreeMap<Symbol, u64> {
+        let sightings = self.lock();
+        sightings
+            .iter()
+            .map(|(symbol, sighting)| (symbol.clone(), sighting.id))
+            .collect()
     }
 
     /// By symbol, for a moment.

@@ -8,8 +8,8 @@ use tokio::task::spawn_blocking;
 
 use super::ledger::{IdsBySymbol, Memory};
 use crate::{
-    decode,
     kafka::{
+        Record,
         bounded::{self, BoundedReadError},
         table,
     },
@@ -78,6 +78,7 @@ impl Look {
         from: BTreeMap<i32, i64>,
     ) -> Result<(IdsBySymbol, BTreeMap<i32, i64>), BoundedReadError> {
         let (bootstrap, topic) = (self.bootstrap.clone(), self.trades.clone());
+        let exchange = self.exchange;
         let symbols: HashSet<Symbol> = symbols.iter().cloned().collect();
         blocking(move || {
             let mut ids = IdsBySymbol::new();
@@ -92,7 +93,8 @@ impl Look {
                     // A record of another symbol is told by its key.
                     let key = record.key().and_then(|key| str::from_utf8(key).ok());
                     if key.is_some_and(|key| symbols.contains(key))
-                        && let Ok(trade) = decode::trade(record.payload().unwrap_or_default())
+                        && let Ok(trade) = Record::of(record).trade()
+                        && trade.exchange == exchange
                     {
                         ids.entry(trade.symbol).or_default().insert(trade.trade_id);
                     }

@@ -28,7 +28,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use crds::{
     spec::Exchange,
-    wire::{IngestConfig, IngestStatus},
+    wire::{Endpoints, IngestConfig, IngestStatus},
 };
 use prometheus_client::metrics::gauge::Gauge;
 use rdkafka::error::KafkaError;
@@ -53,6 +53,7 @@ use crate::{
     feed::{
         Feed, History, Monitor,
         binance::{BinanceFeed, rest::BinanceRest},
+        coinbase::{CoinbaseFeed, rest::CoinbaseRest},
         queue,
     },
     health::{
@@ -133,14 +134,28 @@ impl Ingest {
         stop: CancellationToken,
     ) -> Result<Self, IngestError> {
         let config = current.borrow().clone();
+        let (Endpoints { stream, rest }, weight) = (&config.endpoints, config.request_weight_per_minute);
+        match config.exchange {
+            Exchange::Binance => {
+                let venue = (BinanceFeed::new(stream), BinanceRest::new(rest, weight)?);
+                Self::start_at(venue, current, options, stop).await
+            }
+            Exchange::Coinbase => {
+                let venue = (CoinbaseFeed::new(stream), CoinbaseRest::new(rest, weight)?);
+                Self::start_at(venue, current, options, stop).await
+            }
+        }
+    }
+
+    async fn start_at<F: Feed, H: History>(
+        (feed, history): (F, H),
+        current: Current<IngestConfig>,
+        options: Options,
+        stop: CancellationToken,
+    ) -> Result<Self, IngestError> {
+        let config = current.borrow().clone();
         let symbols = Arc::new(Symbols::default());
         let wanted = symbols.configure(&config);
-        let (feed, history) = match config.exchange {
-            Exchange::Binance => (
-                BinanceFeed::new(&config.endpoints.stream),
-                BinanceRest::new(&config.endpoints.rest, config.request_weight_per_minute)?,
-            ),
-        };
         let client_id = format!("ingest-{}", config.exchange.as_str());
         let producer = Producer::new(producer::settings(
             &config.kafka.bootstrap,
@@ -161,6 +176,7 @@ impl Ingest {
         let monitor = Arc::new(Monitor::new(readiness, in_flight.clone(), &mut registry));
         let ledger = Arc::new(Ledger::new(
             config.exchange,
+            config.gap_policy,
             &wanted,
             in_flight.clone(),
             monitor.last_loss(),

@@ -39,7 +39,7 @@ pub async fn watch<H: History>(
             monitor.clock_offset(history.clock_offset_us().await?);
             let newest = history.newest(&symbols.known(ledger.symbols())).await?;
             monitor.newest().tell(&newest, Instant::now());
-            ledger.exist(&newest);
+            ledger.exist(&monitor.newest().ids());
             Ok::<(), HistoryError>(())
         };
         let answer = tokio::select! {

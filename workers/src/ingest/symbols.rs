@@ -92,7 +92,7 @@ mod tests {
     fn config(symbols: &[&str], version: &str) -> IngestConfig {
         serde_json::from_value(serde_json::json!({
             "exchange": "binance",
-            "endpoints": {},
+            "endpoints": {"stream": "", "rest": ""},
             "symbols": symbols,
             "symbolsVersion": version,
             "requestWeightPerMinute": 100,

@@ -10,7 +10,6 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{context::PartitionContext, lane::Lane, roll::RollPolicy};
 use crate::{
-    decode,
     kafka::partition::{Extent, Flow, PartitionSource, ReadEnd},
     sink::{
         archive::{
@@ -194,7 +193,7 @@ impl<S: ArchiveStore> ArchiveLane<S> {
                     context.count_lost(partition, expected, record.offset.min(footer.next));
                     expected = record.offset + 1;
                     if record.offset < footer.next
-                        && let Ok(trade) = decode::trade(record.value)
+                        && let Ok(trade) = record.trade()
                     {
                         batch.push(&trade, record);
                     }
@@ -255,7 +254,7 @@ impl<S: ArchiveStore> ArchiveLane<S> {
                         context.count_lost(partition, batch.next(), record.offset);
                     }
                     oldest_ms = oldest_ms.or(record.timestamp_ms);
-                    match decode::trade(record.value) {
+                    match record.trade() {
                         Ok(trade) => duplicates += u64::from(!batch.push(&trade, record)),
                         Err(error) => {
                             batch.skip(record.offset);

@@ -11,7 +11,6 @@ use super::{
     lane::Lane,
 };
 use crate::{
-    decode,
     kafka::partition::{Flow, PartitionSource, ReadEnd},
     model::Interval,
     sink::{
@@ -196,7 +195,7 @@ async fn read(
                 ledger.next = record.offset + 1;
                 chunk.records += 1;
                 chunk.oldest_ms = chunk.oldest_ms.or(record.timestamp_ms);
-                match decode::trade(record.value) {
+                match record.trade() {
                     Ok(trade) if ledger.seen.insert(&trade) => {
                         ledger.last_trade_time_us = ledger.last_trade_time_us.max(trade.trade_time_us);
                         candles.add(&trade, record.offset);

@@ -83,6 +83,8 @@ pub struct LogSource {
     pub low: Arc<Mutex<usize>>,
     /// The last offset committed.
     pub committed: Arc<Mutex<i64>>,
+    /// By offset, what the header says whose trade it is.
+    pub exchange: fn(usize) -> Option<&'static str>,
     stop: CancellationToken,
 }
 
@@ -94,6 +96,7 @@ impl LogSource {
             position: 0,
             low: Arc::default(),
             committed: Arc::default(),
+            exchange: |_| None,
             stop,
         }
     }
@@ -135,8 +138,10 @@ impl PartitionSource for LogSource {
                 return ReadEnd::Deadline;
             };
             let offset = i64::try_from(self.position).unwrap();
+            let exchange = (self.exchange)(self.position);
             self.position += 1;
             let record = Record {
+                exchange,
                 offset,
                 value: &value,
                 src: Some("ws"),

@@ -165,6 +165,8 @@ fn first(bytes: &[u8], most: usize) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use crds::spec::Exchange;
+
     use super::*;
     use crate::decode;
 
@@ -173,7 +175,7 @@ mod tests {
             value,
             ..Record::default()
         };
-        DeadLetter::new(&record, 0, &decode::trade(value).unwrap_err())
+        DeadLetter::new(&record, 0, &decode::trade(Exchange::Binance, value).unwrap_err())
     }
 
     #[test]

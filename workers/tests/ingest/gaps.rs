@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crds::{
     gap::{GapCause, GapRecord, GapState},
+    spec::Exchange,
     wire::{IngestConfig, IngestStatus, StartFrom},
 };
 use exchange_sim::{Fault, Refusal, Service, Sim, Start, SymbolSpec};
@@ -303,7 +304,7 @@ async fn a_start_by_time_fetches_what_was_traded_since() {
     let time_ms = 1_610_064_000_279;
     let first = recorded()
         .iter()
-        .map(|event| workers::decode::trade(event.as_bytes()).unwrap())
+        .map(|event| workers::decode::trade(Exchange::Binance, event.as_bytes()).unwrap())
         .find(|trade| trade.trade_time_us >= time_ms * 1_000)
         .unwrap();
     let start_from = StartFrom {

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use crds::spec::Exchange;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -37,7 +38,9 @@ pub struct Record {
 
 impl Record {
     pub fn id(&self) -> u64 {
-        workers::decode::trade(self.value.as_bytes()).unwrap().trade_id
+        workers::decode::trade(Exchange::Binance, self.value.as_bytes())
+            .unwrap()
+            .trade_id
     }
 }
 

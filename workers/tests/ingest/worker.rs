@@ -3,8 +3,8 @@
 use std::{io::Read, net::SocketAddr, time::Duration};
 
 use crds::{
-    spec::{Endpoints, Exchange},
-    wire::{BufferConfig, IngestConfig, IngestStatus, KafkaEndpoint, StartFrom},
+    spec::{Exchange, GapPolicy},
+    wire::{BufferConfig, Endpoints, IngestConfig, IngestStatus, KafkaEndpoint, StartFrom},
 };
 use exchange_sim::{Sim, SimConfig, SymbolSpec};
 use flate2::read::GzDecoder;
@@ -46,6 +46,7 @@ pub fn config(exchange: &Sim, kafka: &Cluster, symbols: &[&str]) -> IngestConfig
         symbols: symbols.iter().map(|symbol| (*symbol).to_owned()).collect(),
         symbols_version: String::new(),
         start_from: StartFrom::default(),
+        gap_policy: GapPolicy::Strict,
         request_weight_per_minute: 3_000,
         kafka: KafkaEndpoint {
             bootstrap: kafka.bootstrap_servers(),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Binance's limits for market data, each with the published value as its default
-/// (binance-spot-api-docs: web-socket-streams.md, rest-api.md).
+/// Limits for market data, each with the published value as its default (binance-spot-api-docs: web-socket-streams.md,
+/// rest-api.md; docs.cdp.coinbase.com/exchange: WebSocket and REST rate limits).
 #[derive(Debug, Clone, clap::Args)]
 pub struct Limits {
     /// Seconds between the server's pings
@@ -39,6 +39,15 @@ pub struct Limits {
     /// Seconds of the first ban; every further one is twice as long, up to 3 days
     #[arg(long, env = "EXCHANGE_SIM_BAN", default_value = "120", value_parser = seconds)]
     pub ban: Duration,
+    /// Inbound messages per second and connection on Coinbase's side, without the bursts that it allows
+    #[arg(long, env = "EXCHANGE_SIM_COINBASE_MESSAGES_PER_SECOND", default_value_t = 8)]
+    pub coinbase_messages_per_second: usize,
+    /// REST requests in one second from one IP on Coinbase's side, without the bursts that it allows
+    #[arg(long, env = "EXCHANGE_SIM_COINBASE_REQUESTS_PER_SECOND", default_value_t = 10)]
+    pub coinbase_requests_per_second: usize,
+    /// Seconds in which a connection to Coinbase must subscribe
+    #[arg(long, env = "EXCHANGE_SIM_COINBASE_SUBSCRIBE_WITHIN", default_value = "5", value_parser = seconds)]
+    pub coinbase_subscribe_within: Duration,
     /// Frames kept for a slow reader before it is disconnected
     #[arg(long, env = "EXCHANGE_SIM_BUFFERED_FRAMES", default_value_t = 10_000,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
@@ -59,6 +68,9 @@ impl Default for Limits {
             weight_per_minute: 6000,
             refusals_before_ban: 10,
             ban: Duration::from_mins(2),
+            coinbase_messages_per_second: 8,
+            coinbase_requests_per_second: 10,
+            coinbase_subscribe_within: Duration::from_secs(5),
             buffered_frames: 10_000,
         }
     }

@@ -3,8 +3,8 @@
 /// A symbol that cannot be listed or is not.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ExchangeError {
-    /// Binance's names are of this form.
-    #[error("the symbol name `{0}` must be 1 to 20 upper-case ASCII letters and digits")]
+    /// Binance's names are of this form, and Coinbase's with a hyphen.
+    #[error("the symbol name `{0}` must be 1 to 20 upper-case ASCII letters, digits and hyphens")]
     BadName(String),
     /// Names are unique.
     #[error("{0} is listed already; choose another name")]

@@ -71,7 +71,7 @@ impl Exchange {
     /// Lists a symbol and sets its clock up. Needs a tokio runtime.
     pub fn list(&self, spec: SymbolSpec) -> Result<(), ExchangeError> {
         let name = spec.name.clone();
-        let valid = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+        let valid = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-';
         if name.is_empty() || name.len() > 20 || !name.bytes().all(valid) {
             return Err(ExchangeError::BadName(name));
         }
@@ -107,6 +107,13 @@ impl Exchange {
     /// The listed symbol of this name.
     pub fn symbol(&self, name: &str) -> Option<Arc<Symbol>> {
         lock(&self.symbols).get(name).cloned()
+    }
+
+    /// The listed symbols of one side, by name: Coinbase's products or Binance's symbols.
+    pub fn listings(&self, products: bool) -> Vec<Arc<Symbol>> {
+        let mut listings = self.symbols();
+        listings.retain(|symbol| symbol.is_product() == products);
+        listings
     }
 
     /// All listed symbols, by name.

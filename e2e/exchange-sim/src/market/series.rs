@@ -157,6 +157,26 @@ impl Trade<'_> {
         }
     }
 
+    /// Its id.
+    pub const fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whose trade.
+    pub const fn symbol(&self) -> &str {
+        self.symbol
+    }
+
+    /// Its quantity in the base asset.
+    pub fn quantity(&self) -> String {
+        self.recorded.quantity.to_string()
+    }
+
+    /// Whether the buyer's order was in the book first.
+    pub const fn buyer_is_maker(&self) -> bool {
+        self.recorded.buyer_is_maker
+    }
+
     /// Its price in the quote asset.
     pub fn price(&self) -> String {
         self.price.to_string()

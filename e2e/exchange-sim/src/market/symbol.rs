@@ -95,6 +95,11 @@ impl Symbol {
         &self.spec.name
     }
 
+    /// Whether it is one of Coinbase's products.
+    pub fn is_product(&self) -> bool {
+        self.spec.name.contains('-')
+    }
+
     /// The name of its trade stream.
     pub fn stream(&self) -> String {
         format!("{}@trade", self.spec.name.to_lowercase())

@@ -78,7 +78,7 @@ pub fn symbols(
                 })?;
             names.iter().map(|name| listed(exchange, name)).collect()
         }
-        (None, None) => Ok(exchange.symbols()),
+        (None, None) => Ok(exchange.listings(false)),
     }
 }
 

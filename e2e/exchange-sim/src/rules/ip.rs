@@ -26,6 +26,8 @@ pub struct IpLimits {
     weight_limit: u32,
     weight: FixedWindow,
     attempts: SlidingWindow,
+    /// Of Coinbase's REST side.
+    requests: SlidingWindow,
     refusals_before_ban: u32,
     refusals: u32,
     next_ban: Duration,
@@ -39,6 +41,7 @@ impl IpLimits {
             weight_limit: limits.weight_per_minute,
             weight: FixedWindow::new(MINUTE),
             attempts: SlidingWindow::new(limits.connection_attempts, Duration::from_mins(5)),
+            requests: SlidingWindow::new(limits.coinbase_requests_per_second, Duration::from_secs(1)),
             refusals_before_ban: limits.refusals_before_ban,
             refusals: 0,
             next_ban: limits.ban,
@@ -55,6 +58,14 @@ impl IpLimits {
             Err(self.weight.remaining(now))
         };
         (self.judge(now, outcome), used)
+    }
+
+    /// A request to Coinbase's REST side, which counts requests and bans nobody.
+    pub fn coinbase_request(&mut self, now: Duration) -> Admission {
+        match self.requests.admit(now) {
+            Ok(()) => Admission::Granted,
+            Err(retry_after) => Admission::Limited(retry_after),
+        }
     }
 
     /// A WebSocket handshake.

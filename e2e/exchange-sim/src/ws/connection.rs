@@ -21,7 +21,7 @@ use tokio::{
 use super::{
     control::{self, Command, Refusal, Request},
     outlet::{ConnectionId, Order, Outlet},
-    writer::{Writer, envelope},
+    writer::{Form, Writer, envelope},
 };
 use crate::{
     exchange::Exchange,
@@ -73,8 +73,10 @@ pub async fn serve(socket: WebSocket, exchange: Arc<Exchange>, opening: Opening)
     let writer = Writer {
         id,
         sink,
-        combined: combined.clone(),
-        unit: opening.unit,
+        form: Form::Binance {
+            combined: combined.clone(),
+            unit: opening.unit,
+        },
         control: control_in,
         frames: inlet.frames,
     };

@@ -3,7 +3,7 @@
 mod connection;
 pub mod control;
 pub mod outlet;
-mod writer;
+pub mod writer;
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 

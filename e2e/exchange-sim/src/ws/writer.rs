@@ -10,10 +10,26 @@ use futures::{SinkExt, stream::SplitSink};
 use tokio::sync::mpsc;
 
 use super::outlet::{ConnectionId, Frame};
-use crate::market::{numbering::Numbered, series::TimeUnit, symbol::Symbol};
+use crate::{
+    coinbase,
+    market::{numbering::Numbered, series::TimeUnit, symbol::Symbol},
+};
 
 /// Frames written between two flushes.
 const BATCH: usize = 64;
+
+/// How a connection writes trades.
+pub enum Form {
+    /// As Binance does.
+    Binance {
+        /// Whether data frames get the `{"stream":…,"data":…}` envelope.
+        combined: Arc<AtomicBool>,
+        /// Unit of the times in events.
+        unit: TimeUnit,
+    },
+    /// As Coinbase does.
+    Coinbase,
+}
 
 /// Writes to one socket until told to close or until the socket fails.
 pub struct Writer {
@@ -21,10 +37,8 @@ pub struct Writer {
     pub id: ConnectionId,
     /// The socket's write half.
     pub sink: SplitSink<WebSocket, Message>,
-    /// Whether data frames get the `{"stream":…,"data":…}` envelope.
-    pub combined: Arc<AtomicBool>,
-    /// Unit of the times in events.
-    pub unit: TimeUnit,
+    /// How trades are written.
+    pub form: Form,
     /// Answers, pings and the closing frame.
     pub control: mpsc::Receiver<Message>,
     /// Trades and injected frames.
@@ -83,9 +97,14 @@ impl Writer {
     }
 
     fn trade(&self, symbol: &Symbol, trade: Numbered) -> Option<String> {
-        let event = symbol.series.trade(trade)?.event(self.unit);
-        let combined = self.combined.load(Ordering::Relaxed);
-        Some(envelope(combined, &symbol.stream(), event))
+        let trade = symbol.series.trade(trade)?;
+        Some(match &self.form {
+            Form::Binance { combined, unit } => {
+                let combined = combined.load(Ordering::Relaxed);
+                envelope(combined, &symbol.stream(), trade.event(*unit))
+            }
+            Form::Coinbase => coinbase::form::message("match", &trade),
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod client;
+mod coinbase;
 mod faults;
 mod ledger;
 mod limits;

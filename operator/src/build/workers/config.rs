@@ -53,10 +53,11 @@ pub(super) fn ingest(pipeline: &ValidatedPipeline, symbols: &[String]) -> Ingest
     let spec = &pipeline.spec.ingest;
     IngestConfig {
         exchange: spec.exchange,
-        endpoints: spec.endpoints.clone(),
+        endpoints: spec.endpoints(),
         symbols: symbols.to_vec(),
         symbols_version: symbols_version(symbols),
         start_from: start_from(&pipeline.start_from, symbols),
+        gap_policy: spec.gap_policy(),
         request_weight_per_minute: weight_of_one(spec),
         kafka: kafka_endpoint(pipeline),
         ledger_topic: pipeline.spec.kafka.topics.trades.ledger_name(),

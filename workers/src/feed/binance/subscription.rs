@@ -9,13 +9,18 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+use crds::spec::Exchange;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::model::Symbol;
+use super::frame::{self, Frame};
+use crate::{
+    decode,
+    feed::stream::{Talk, Told, error::LinkError, talk::ANSWER_TIMEOUT},
+    model::Symbol,
+};
 
-/// Time for the answer to a request.
-pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest control frame, with a margin below 4,096 bytes.
 const FRAME_BYTES: usize = 4000;
 /// Room in a frame for all but the names.
@@ -33,20 +38,31 @@ pub struct Subscription {
     last_id: u64,
 }
 
-impl Subscription {
-    /// From now on these are wanted, and no others.
-    pub fn want(&mut self, symbols: &BTreeSet<Symbol>) {
+impl Talk for Subscription {
+    const PATH: &'static str = "/stream";
+    /// Binance allows 5 inbound messages per second, pongs included, and counts as it likes: 220 ms between them were seen
+    /// to fail.
+    const PACE: Duration = Duration::from_millis(350);
+    /// Binance's limit of streams per connection is 1,024; the margin is for streams that are being given up.
+    const SYMBOLS: usize = 1000;
+
+    /// It ends the connection over a name with other characters, and keeps silent about one that is only unknown.
+    fn can_be_asked_for(symbol: &Symbol) -> bool {
+        symbol
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    }
+
+    fn want(&mut self, symbols: &BTreeSet<Symbol>) {
         self.removals = self.asked.difference(symbols).cloned().collect();
         self.additions = symbols.difference(&self.asked).cloned().collect();
     }
 
-    /// Whether a request is still to be sent.
-    pub fn has_request(&self) -> bool {
-        !(self.removals.is_empty() && self.additions.is_empty())
+    fn request_due(&self, now: Instant) -> Option<Instant> {
+        self.has_request().then_some(now)
     }
 
-    /// The next request to send, which from now on counts as sent.
-    pub fn next_request(&mut self, now: Instant) -> Option<String> {
+    fn next_request(&mut self, now: Instant) -> Option<String> {
         // Streams that are given up make room for others.
         let (method, symbols) = if self.removals.is_empty() {
             ("SUBSCRIBE", take_frame(&mut self.additions))
@@ -69,29 +85,46 @@ impl Subscription {
         Some(json!({"method": method, "params": streams, "id": self.last_id}).to_string())
     }
 
-    /// Notes an answer, and returns whether it was the last one.
-    pub fn accept(&mut self, id: u64) -> bool {
-        self.unanswered.remove(&id).is_some() && self.is_complete()
-    }
-
-    /// Whether every request was sent and accepted.
-    pub fn is_complete(&self) -> bool {
+    fn is_complete(&self) -> bool {
         self.unanswered.is_empty() && !self.has_request()
     }
 
-    /// When an answer is overdue.
-    pub fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Option<Instant> {
         let (_, sent) = self.unanswered.first_key_value()?;
         Some(*sent + ANSWER_TIMEOUT)
     }
+
+    fn read(&mut self, frame: &Bytes, _now: Instant) -> Told {
+        match frame::read(frame) {
+            Frame::Trade(event) => match decode::trade(Exchange::Binance, &event) {
+                Ok(trade) => Told::Trade(event, trade),
+                Err(error) => {
+                    tracing::warn!(%error, "trade event cannot be read");
+                    Told::Unreadable(event, error.reason())
+                }
+            },
+            Frame::Broken => Told::Unreadable(frame.clone(), "BrokenFrame"),
+            Frame::Unknown => Told::Unknown,
+            Frame::Accepted(id) if self.accept(id) => Told::Complete,
+            Frame::Accepted(_) => Told::Nothing,
+            Frame::Refused { code, message } => {
+                Told::Leave(LinkError::Refused(format!("code {code}, {message}")))
+            }
+            Frame::ServerShutdown => Told::Leave(LinkError::ServerShutdown),
+        }
+    }
 }
 
-/// Whether the exchange can be asked for the symbol at all: it ends the connection over a name with other characters, and
-/// keeps silent about one that is only unknown.
-pub fn can_be_asked_for(symbol: &Symbol) -> bool {
-    symbol
-        .chars()
-        .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+impl Subscription {
+    /// Whether a request is still to be sent.
+    fn has_request(&self) -> bool {
+        !(self.removals.is_empty() && self.additions.is_empty())
+    }
+
+    /// Notes an answer, and returns whether it was the last one.
+    fn accept(&mut self, id: u64) -> bool {
+        self.unanswered.remove(&id).is_some() && self.is_complete()
+    }
 }
 
 fn stream(symbol: &Symbol) -> String {
@@ -193,7 +226,7 @@ mod tests {
         #[case] name: &str,
         #[case] expected: bool,
     ) {
-        assert_eq!(can_be_asked_for(&name.parse().unwrap()), expected);
+        assert_eq!(Subscription::can_be_asked_for(&name.parse().unwrap()), expected);
     }
 
     /// Carries a request out as the exchange does.

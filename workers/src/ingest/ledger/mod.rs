@@ -21,7 +21,7 @@ use std::{
 use bytes::Bytes;
 use crds::{
     gap::{GapRecord, GapState},
-    spec::Exchange,
+    spec::{Exchange, GapPolicy},
     wire::{IngestStatus, SymbolStatus},
 };
 use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
@@ -47,6 +47,7 @@ pub type IdsBySymbol = BTreeMap<Symbol, IdIntervals>;
 #[derive(Debug)]
 pub struct Ledger {
     exchange: Exchange,
+    policy: GapPolicy,
     accounts: RwLock<HashMap<Symbol, Arc<Account>>>,
     /// Of symbols that are not tracked any more, for what is still under way.
     given_up: RwLock<HashMap<Symbol, Arc<Account>>>,
@@ -69,6 +70,7 @@ impl Ledger {
     /// Empty ledgers. `in_flight` is counted up by the feed and down here; `lost` says when a connection was lost.
     pub fn new(
         exchange: Exchange,
+        policy: GapPolicy,
         symbols: &[Symbol],
         in_flight: Gauge,
         lost: LastLoss,
@@ -76,6 +78,7 @@ impl Ledger {
     ) -> Self {
         let ledger = Self {
             exchange,
+            policy,
             accounts: RwLock::default(),
             given_up: RwLock::default(),
             counters: Arc::new(Counters::new(in_flight, registry)),
@@ -95,7 +98,8 @@ impl Ledger {
             .extend(given_up);
         for symbol in symbols {
             accounts.entry(symbol.clone()).or_insert_with(|| {
-                let ledger = SymbolLedger::new(self.exchange, symbol.clone());
+                let looks = self.policy != GapPolicy::None;
+                let ledger = SymbolLedger::new(self.exchange, symbol.clone()).looks(looks);
                 Arc::new(Account::new(symbol, ledger))
             });
         }
@@ -331,7 +335,7 @@ mod tests {
         let event = format!(
             r#"{{"e":"trade","E":{time},"s":"BTCUSDT","t":{id},"p":"1.0","q":"1.0","T":{time},"m":true}}"#
         );
-        let trade = decode::trade(event.as_bytes()).unwrap();
+        let trade = decode::trade(Exchange::Binance, event.as_bytes()).unwrap();
         Received::now(event.into(), Ok(trade))
     }
 
@@ -340,6 +344,7 @@ mod tests {
         let in_flight = Gauge::default();
         let ledger = Ledger::new(
             Exchange::Binance,
+            GapPolicy::Strict,
             &["BTCUSDT".parse().unwrap()],
             in_flight.clone(),
             LastLoss::default(),

@@ -28,6 +28,8 @@ pub const WINDOW: u64 = 1_000;
 pub struct SymbolLedger {
     exchange: Exchange,
     symbol: Symbol,
+    /// Whether missing ids are looked for.
+    looks: bool,
     /// The lowest id that must be there; not known before something is.
     start: Option<u64>,
     /// Whether what Kafka knew at the start of this process was taken over. Before that nothing is a gap.
@@ -66,6 +68,7 @@ impl SymbolLedger {
         Self {
             exchange,
             symbol,
+            looks: true,
             start: None,
             recalled: false,
             live: false,
@@ -79,6 +82,12 @@ impl SymbolLedger {
             last_trade_us: 0,
             rate: Rate::default(),
         }
+    }
+
+    /// Looks for missing ids, or does not: then nothing is ever a gap, and copies are told apart all the same.
+    #[must_use]
+    pub fn looks(self, looks: bool) -> Self {
+        Self { looks, ..self }
     }
 
     /// Notes that an id was read, and returns whether it is to be sent: a copy is not.
@@ -118,6 +127,9 @@ impl SymbolLedger {
 
     /// Suspects the ids from the highest one known (without one, from the start) to `last`, if there are any.
     fn suspect_up_to(&mut self, last: u64, now_ms: i64, lost_ms: i64) {
+        if !self.looks {
+            return;
+        }
         let (first, cause) = match self.highest {
             None => (self.start, GapCause::Backfill),
             Some(highest) if !self.live => (highest.checked_add(1), GapCause::Downtime),
@@ -164,6 +176,7 @@ impl SymbolLedger {
             let mut gaps: Vec<Gap> = memory
                 .gaps
                 .iter()
+                .filter(|_| self.looks)
                 .filter_map(|record| Gap::resumed(record, now_ms))
                 .collect();
             let told: IdIntervals = gaps.iter().map(Gap::ids).collect::<Vec<_>>().into();
@@ -190,7 +203,7 @@ impl SymbolLedger {
         self.acknowledged.union(found);
         let told = self.gaps.last().map(|gap| gap.ids().last());
         self.highest = self.highest.max(self.heard.last()).max(told);
-        let (Some(start), Some(highest)) = (self.start, self.highest) else {
+        let (true, Some(start), Some(highest)) = (self.looks, self.start, self.highest) else {
             return;
         };
         let suspected: IdIntervals = self.gaps.iter().map(Gap::ids).collect::<Vec<_>>().into();

@@ -407,3 +407,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn without_a_look_for_gaps_there_is_none_and_copies_are_told_apart_all_the_same() {
+    let mut earlier = fresh();
+    hear_all(&mut earlier, (90..100).chain([105]), BEGIN);
+    assert_eq!(settle(&mut earlier, BEGIN), [(100, 104, GapCause::NotDelivered)]);
+    let memory = earlier.memory(BEGIN).unwrap();
+    let mut ledger = empty().looks(false);
+    ledger.recall(Some(&memory), &ids([107]), None, BEGIN);
+    hear_all(&mut ledger, [110], BEGIN);
+    ledger.exists(120, BEGIN, 0);
+    assert_eq!(settle(&mut ledger, BEGIN), []);
+    assert_eq!((ledger.missing(), ledger.wanted(BEGIN + GRACE_MS)), (0, None));
+    assert!(!ledger.hear(110, live(BEGIN)) && !ledger.hear(95, live(BEGIN)));
+}

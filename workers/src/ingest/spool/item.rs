@@ -1,23 +1,26 @@
 //! What was read, as the bytes of one record of the spool. Pure.
 //!
-//! `source u8 | read at, microseconds since 1970, i64 | length of the reason u8 | reason | event`, little endian. The
-//! reason is empty for a trade, whose content is read from the event again.
+//! `source u8 | exchange u8 | read at, microseconds since 1970, i64 | length of the reason u8 | reason | event`, little
+//! endian. The exchange is its place among all (of a dead letter, the first). The reason is empty for a trade, whose content
+//! is read from the event again.
 
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use crds::spec::Exchange;
 
 use crate::{
     clock::now_us,
     decode,
     feed::{Received, Source},
+    model::Trade,
 };
 
 const LIVE: u8 = 0;
 const REST: u8 = 1;
 
 /// Bytes before the reason.
-const HEAD: usize = 1 + 8 + 1;
+const HEAD: usize = 1 + 1 + 8 + 1;
 
 /// How many bytes [`write`] adds.
 pub fn len(received: &Received) -> usize {
@@ -30,6 +33,7 @@ pub fn write(received: &Received, into: &mut BytesMut) {
         Source::Live => LIVE,
         Source::Rest => REST,
     });
+    into.put_u8(exchange(received));
     into.put_i64_le(received.wall_us);
     let (length, reason) = reason(received);
     into.put_u8(length);
@@ -44,6 +48,7 @@ pub fn read(mut bytes: Bytes) -> Option<Received> {
         REST => Source::Rest,
         _ => return None,
     };
+    let exchange = *Exchange::ALL.get(usize::from(bytes.try_get_u8().ok()?))?;
     let wall_us = bytes.try_get_i64_le().ok()?;
     let length = usize::from(bytes.try_get_u8().ok()?);
     if length > bytes.len() {
@@ -51,7 +56,7 @@ pub fn read(mut bytes: Bytes) -> Option<Received> {
     }
     let reason = bytes.split_to(length);
     let content = if reason.is_empty() {
-        Ok(decode::trade(&bytes).ok()?)
+        Ok(decode::trade(exchange, &bytes).ok()?)
     } else {
         Err(String::from_utf8(reason.into()).ok()?.into())
     };
@@ -64,6 +69,12 @@ pub fn read(mut bytes: Bytes) -> Option<Received> {
         bytes,
         content,
     })
+}
+
+fn exchange(received: &Received) -> u8 {
+    let place = |trade: &Trade| Exchange::ALL.iter().position(|known| *known == trade.exchange);
+    let place = received.content.as_ref().ok().and_then(place);
+    place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0)
 }
 
 /// A stable name is far shorter than 255 bytes; of a longer one the beginning is kept.
@@ -97,11 +108,13 @@ mod tests {
 
     #[test]
     fn a_trade_and_a_dead_letter_come_back_as_they_were() {
-        let trade = decode::trade(EVENT.as_bytes()).unwrap();
+        let trade = decode::trade(Exchange::Binance, EVENT.as_bytes()).unwrap();
+        let other = decode::trade(Exchange::Coinbase, EVENT.as_bytes()).unwrap();
         let letter = Received::now("{broken".into(), Err("BrokenFrame".into()));
         for received in [
             Received::now(EVENT.into(), Ok(trade.clone())),
             Received::fetched(EVENT.into(), trade),
+            Received::now(EVENT.into(), Ok(other)),
             letter,
         ] {
             let back = there_and_back(&received);

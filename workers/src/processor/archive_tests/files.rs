@@ -139,3 +139,35 @@ async fn copies_alone_make_no_file() {
         "{paths:?}"
     );
 }
+
+#[tokio::test]
+async fn the_same_id_of_two_exchanges_is_two_trades_and_of_an_unknown_one_none() {
+    let store = Arc::new(MemoryStore::default());
+    // A product of Coinbase, whose id Binance gave away too; a copy; and what nobody can place.
+    let log = log([1, 1, 1, 2].map(|id| event(&trade("BTC-USD", id, 0))));
+    let stop = CancellationToken::new();
+    let mut source = LogSource::new(&log, stop.clone());
+    source.exchange = |offset| [Some("coinbase"), None, Some("coinbase"), Some("mtgox")][offset];
+    let read = async {
+        for _ in 0..300 {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+    };
+    let (lane, context) = (lane(&store, "one", 100), context(0));
+    tokio::join!(lane.run(&mut source, &context), read);
+
+    let (_, file) = store.finished().into_iter().next().unwrap();
+    let rows = ParquetRecordBatchReaderBuilder::try_new(file)
+        .unwrap()
+        .build()
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let exchanges = rows.column_by_name("exchange").unwrap().as_string::<i32>();
+    assert_eq!(
+        exchanges.iter().flatten().collect::<Vec<_>>(),
+        ["binance", "coinbase"]
+    );
+}

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use crds::spec::Exchange;
 use rdkafka::error::KafkaError;
 use tokio::{task::yield_now, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -119,7 +120,7 @@ impl World {
         let log = self.topic[partition].lock().unwrap();
         log.iter()
             .take(next)
-            .filter_map(|value| decode::trade(value).ok())
+            .filter_map(|value| decode::trade(Exchange::Binance, value).ok())
             .map(|trade| (trade.symbol.to_string(), trade.trade_id))
             .collect()
     }

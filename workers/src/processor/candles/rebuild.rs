@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use super::Candles;
 use crate::{
-    decode,
     kafka::partition::{Flow, PartitionSource, ReadEnd},
     processor::context::PartitionContext,
 };
@@ -53,7 +52,7 @@ pub async fn rebuild(
                 }
                 expected = record.offset + 1;
                 if record.offset < next
-                    && let Ok(trade) = decode::trade(record.value)
+                    && let Ok(trade) = record.trade()
                 {
                     candles.replay(&trade, record.offset);
                 }

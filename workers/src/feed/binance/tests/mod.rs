@@ -5,20 +5,27 @@ mod socket;
 mod symbols;
 
 use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use exchange_sim::{Fault, Limits, Refusal, Service, Sim, SimConfig, Start, SymbolSpec};
 use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
     backoff::Backoff,
-    feed::{Outlet, queue},
+    feed::{
+        Feed, Monitor, Outlet,
+        handover::{Expectation, Policy},
+        queue,
+        stream::Timing,
+    },
     health::Health,
-    model::IdIntervals,
+    model::{IdIntervals, Symbol},
 };
 
 const RECORDED: std::ops::RangeInclusive<u64> = 553_287_559..=553_289_559;

@@ -1,7 +1,8 @@
 //! How much request weight may be used. Pure: time is handed in.
 //!
 //! Binance counts weight per address and minute, allows 6,000, answers 429 above that, and bans who goes on (418). Every
-//! answer tells the weight that the address has used in the running minute.
+//! answer tells the weight that the address has used in the running minute. Coinbase counts requests per address and second:
+//! there requests keep a distance.
 
 use std::{
     collections::VecDeque,
@@ -17,6 +18,7 @@ const CEILING: u32 = 5_400;
 #[derive(Debug)]
 pub struct Budget {
     per_minute: u32,
+    apart: Duration,
     /// What was spent when, within the last minute.
     spent: VecDeque<(Instant, u32)>,
     /// Nothing may be spent before.
@@ -28,9 +30,16 @@ impl Budget {
     pub const fn new(per_minute: u32) -> Self {
         Self {
             per_minute,
+            apart: Duration::ZERO,
             spent: VecDeque::new(),
             closed_until: None,
         }
+    }
+
+    /// And no two requests closer together than `apart`.
+    #[must_use]
+    pub fn apart(self, apart: Duration) -> Self {
+        Self { apart, ..self }
     }
 
     /// Spends weight, or says how long to wait before trying again. A request of more weight than the budget is let
@@ -40,6 +49,11 @@ impl Budget {
             && now < until
         {
             return Err(until - now);
+        }
+        if let Some((last, _)) = self.spent.back()
+            && now < *last + self.apart
+        {
+            return Err(*last + self.apart - now);
         }
         while self.spent.front().is_some_and(|(at, _)| *at + MINUTE <= now) {
             self.spent.pop_front();
@@ -85,6 +99,15 @@ mod tests {
         assert_eq!(budget.spend(25, begin + 10 * SECOND), Err(50 * SECOND));
         assert_eq!(budget.spend(25, begin + 60 * SECOND), Ok(()));
         assert_eq!(budget.spend(25, begin + 60 * SECOND), Err(SECOND));
+    }
+
+    #[test]
+    fn requests_keep_their_distance() {
+        let begin = Instant::now();
+        let mut budget = Budget::new(100).apart(2 * SECOND);
+        budget.spend(1, begin).unwrap();
+        assert_eq!(budget.spend(1, begin + SECOND), Err(SECOND));
+        assert_eq!(budget.spend(1, begin + 2 * SECOND), Ok(()));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! From a row of `historicalTrades` to the event of the live stream. Pure.
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use crds::spec::Exchange;
+use serde::Deserialize;
 
 use crate::{
-    decode::{self, DecodeError},
-    feed::Received,
+    decode::DecodeError,
+    feed::{Received, event::Event},
     model::Symbol,
 };
 
@@ -22,40 +22,22 @@ pub struct Row {
     is_best_match: bool,
 }
 
-/// The fields of a `trade` event in the stream's own order.
-#[derive(Serialize)]
-struct Wire<'a> {
-    e: &'static str,
-    #[serde(rename = "E")]
-    event_time: i64,
-    s: &'a str,
-    t: u64,
-    p: &'a str,
-    q: &'a str,
-    #[serde(rename = "T")]
-    trade_time: i64,
-    m: bool,
-    #[serde(rename = "M")]
-    best_match: bool,
-}
-
 impl Row {
     /// The trade as the live stream would have sent it, byte for byte but for the event time: REST does not tell when
     /// the event was sent, so that it is the trade's own time.
     pub fn received(&self, symbol: &Symbol) -> Result<Received, DecodeError> {
-        let event = serde_json::to_vec(&Wire {
-            e: "trade",
+        let event = Event {
             event_time: self.time,
-            s: symbol,
-            t: self.id,
-            p: &self.price,
-            q: &self.qty,
+            symbol,
+            trade_id: self.id,
+            price: &self.price,
+            quantity: &self.qty,
             trade_time: self.time,
-            m: self.is_buyer_maker,
+            buyer_is_maker: self.is_buyer_maker,
             best_match: self.is_best_match,
-        })?;
-        let trade = decode::trade(&event)?;
-        Ok(Received::fetched(Bytes::from(event), trade))
+        };
+        let (bytes, trade) = event.read(Exchange::Binance)?;
+        Ok(Received::fetched(bytes, trade))
     }
 }
 

@@ -4,17 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::Symbol;
 
-/// Binance's limit of streams per connection is 1,024; the margin is for streams that are being given up.
-const STREAMS_PER_CONNECTION: usize = 1000;
-
 /// Lines by number, each with at least one symbol. A number is used once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Assignment {
+    most: usize,
     lines: BTreeMap<usize, BTreeSet<Symbol>>,
     used: usize,
 }
 
 impl Assignment {
+    /// Without a line yet. A line carries at most `most` symbols, at least one.
+    pub const fn new(most: usize) -> Self {
+        Self {
+            most,
+            lines: BTreeMap::new(),
+            used: 0,
+        }
+    }
+
     /// Spreads these symbols, and no others, over lines.
     pub fn assign(&mut self, wanted: &BTreeSet<Symbol>) -> &BTreeMap<usize, BTreeSet<Symbol>> {
         let mut unassigned = wanted.clone();
@@ -24,7 +31,7 @@ impl Assignment {
         }
         self.lines.retain(|_, line| !line.is_empty());
         for line in self.lines.values_mut() {
-            while line.len() < STREAMS_PER_CONNECTION
+            while line.len() < self.most
                 && let Some(symbol) = unassigned.pop_first()
             {
                 line.insert(symbol);
@@ -32,7 +39,7 @@ impl Assignment {
         }
         while let Some(symbol) = unassigned.pop_first() {
             let mut line = BTreeSet::from([symbol]);
-            while line.len() < STREAMS_PER_CONNECTION
+            while line.len() < self.most
                 && let Some(symbol) = unassigned.pop_first()
             {
                 line.insert(symbol);
@@ -50,6 +57,8 @@ mod tests {
 
     use super::*;
 
+    const MOST: usize = 1000;
+
     fn line_of(lines: &BTreeMap<usize, BTreeSet<Symbol>>) -> BTreeMap<Symbol, usize> {
         lines
             .iter()
@@ -60,7 +69,7 @@ mod tests {
     #[test]
     fn a_line_whose_symbols_are_all_gone_ends_and_its_number_is_not_used_again() {
         let set = |name: &str| BTreeSet::from([name.parse().unwrap()]);
-        let mut assignment = Assignment::default();
+        let mut assignment = Assignment::new(MOST);
         assert!(assignment.assign(&set("BTCUSDT")).contains_key(&0));
         assert!(assignment.assign(&BTreeSet::new()).is_empty());
         assert_eq!(
@@ -74,12 +83,12 @@ mod tests {
         fn every_symbol_is_on_one_line_and_stays_there(
             sets in prop::collection::vec(prop::collection::btree_set(0_u32..4000, 0..3000), 1..4),
         ) {
-            let mut assignment = Assignment::default();
+            let mut assignment = Assignment::new(MOST);
             let mut before = BTreeMap::new();
             for numbers in sets {
                 let wanted: BTreeSet<Symbol> = numbers.iter().map(|number| format!("SYMBOL{number}").parse().unwrap()).collect();
                 let lines = assignment.assign(&wanted);
-                prop_assert!(lines.values().all(|line| !line.is_empty() && line.len() <= STREAMS_PER_CONNECTION));
+                prop_assert!(lines.values().all(|line| !line.is_empty() && line.len() <= MOST));
                 prop_assert_eq!(lines.values().map(BTreeSet::len).sum::<usize>(), wanted.len());
                 let after = line_of(lines);
                 prop_assert!(wanted.iter().all(|symbol| after.contains_key(symbol)));

@@ -1,6 +1,6 @@
 //! The life of one connection: connect, subscribe, read until it ends.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, marker::PhantomData, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
@@ -16,26 +16,25 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     error::LinkError,
-    frame::{self, Frame},
-    subscription::{ANSWER_TIMEOUT, Subscription},
+    talk::{ANSWER_TIMEOUT, Talk, Told},
 };
 use crate::{
-    decode,
     feed::{
         Gate, Intake, Monitor, Received,
         handover::{Dial, End, Expectation, Hearing, Wire},
     },
+    model::{Symbol, Trade},
 };
 
 /// TCP, TLS and handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Binance allows 5 inbound messages per second, pongs included, and counts as it likes: 220 ms between them were seen to
-/// fail.
-const PACE: Duration = Duration::from_millis(350);
 /// Time for one write: control frames are small, so that a blocked write is a dead connection.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for the exchange to answer the closing of a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often the monitor is told which trades the stream itself says exist: as seldom as REST is asked, so that an id has
+/// time to be delivered before the next one is told.
+const TELL_EXISTING: Duration = Duration::from_secs(15);
 /// Looks for a symbol that is silent, in the shortest pause that counts.
 const CHECKS: u32 = 6;
 /// A trade has 200 bytes. What passes is certain to fit a Kafka record.
@@ -46,7 +45,7 @@ const READ_BUFFER: usize = 32 * 1024;
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// How connections are made, and what is expected of them.
-pub struct Dialer {
+pub struct Dialer<T> {
     /// `wss://host` or `ws://host[:port]`, without a path.
     pub origin: String,
     /// A connection without a frame or ping for this long is dead.
@@ -59,9 +58,11 @@ pub struct Dialer {
     pub intake: Intake,
     /// Whom they tell what was read.
     pub monitor: Arc<Monitor>,
+    /// How they talk.
+    pub talk: PhantomData<fn() -> T>,
 }
 
-impl Dial for Dialer {
+impl<T: Talk> Dial for Dialer<T> {
     async fn live(&self, wire: Wire) -> End {
         match self.read_to_the_end(wire).await {
             Ok(never) => match never {},
@@ -70,7 +71,7 @@ impl Dial for Dialer {
     }
 }
 
-impl Dialer {
+impl<T: Talk> Dialer<T> {
     async fn read_to_the_end(&self, wire: Wire) -> Result<Infallible, LinkError> {
         let mut gate = self.intake.gate();
         tokio::select! {
@@ -85,8 +86,9 @@ impl Dialer {
             wire,
             gate,
             socket,
-            subscription: Subscription::default(),
+            talk: T::default(),
             next_request: now,
+            existing: BTreeMap::new(),
             silent_since: now,
             told: false,
             told_silent: false,
@@ -99,7 +101,7 @@ impl Dialer {
             .read_buffer_size(READ_BUFFER)
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE));
-        let url = format!("{}/stream", self.origin.trim_end_matches('/'));
+        let url = format!("{}{}", self.origin.trim_end_matches('/'), T::PATH);
         let connecting = connect_async_tls_with_config(url, Some(config), true, None);
         tokio::select! {
             () = stop.cancelled() => Err(LinkError::Stopped),
@@ -111,14 +113,16 @@ impl Dialer {
 }
 
 /// A connection that is made.
-struct Session<'a> {
-    dialer: &'a Dialer,
+struct Session<'a, T> {
+    dialer: &'a Dialer<T>,
     wire: Wire,
     gate: Gate,
     socket: Socket,
-    subscription: Subscription,
+    talk: T,
     /// When the next request may be sent.
     next_request: Instant,
+    /// The newest ids that the stream itself says exist, not yet told.
+    existing: BTreeMap<Symbol, u64>,
     silent_since: Instant,
     /// Whether the line knows that this connection is to be replaced.
     told: bool,
@@ -126,14 +130,17 @@ struct Session<'a> {
     told_silent: bool,
 }
 
-impl Session<'_> {
+impl<T: Talk> Session<'_, T> {
     async fn run(mut self) -> Result<Infallible, LinkError> {
         let stop = self.wire.stop.clone();
         let mut checks = interval(self.dialer.expectation.least_pause / CHECKS);
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut existing = interval(TELL_EXISTING);
+        existing.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.want();
         loop {
-            let answer_due = self.subscription.deadline();
+            let request_due = self.talk.request_due(Instant::now());
+            let answer_due = self.talk.deadline();
             let silence_due = self.silent_since + self.dialer.silence_limit;
             // Nothing read is lost here: the branches do no more than wait. The socket comes before the checks, so that what
             // has arrived counts before its absence does.
@@ -142,7 +149,9 @@ impl Session<'_> {
                 () = stop.cancelled() => return Err(self.take_leave().await),
                 () = self.gate.shut() => return Err(self.walk_out().await),
                 Ok(()) = self.wire.wanted.changed() => self.want(),
-                () = sleep_until(self.next_request), if self.subscription.has_request() => self.request().await?,
+                () = sleep_until(request_due.unwrap_or(silence_due).max(self.next_request)), if request_due.is_some() => {
+                    self.request().await?;
+                }
                 message = self.socket.next() => {
                     let message = message.ok_or_else(|| LinkError::Closed("no reason given".to_owned()))??;
                     self.handle(message).await?;
@@ -158,6 +167,10 @@ impl Session<'_> {
                     self.wire.news.silent(error.cause());
                 }
                 _ = checks.tick() => self.check(),
+                _ = existing.tick() => {
+                    let existing = std::mem::take(&mut self.existing);
+                    self.dialer.monitor.newest().tell(&existing, Instant::now());
+                }
             }
         }
     }
@@ -165,18 +178,18 @@ impl Session<'_> {
     /// Takes over what is wanted now.
     fn want(&mut self) {
         let symbols = self.wire.wanted.borrow_and_update().clone();
-        self.subscription.want(&symbols);
+        self.talk.want(&symbols);
         let mut heard = self.wire.heard.lock();
         heard.want(&symbols);
-        heard.confirm(self.subscription.is_complete(), Instant::now());
+        heard.confirm(self.talk.is_complete(), Instant::now());
     }
 
     async fn request(&mut self) -> Result<(), LinkError> {
-        if let Some(request) = self.subscription.next_request(Instant::now()) {
+        if let Some(request) = self.talk.next_request(Instant::now()) {
             let written = timeout(WRITE_TIMEOUT, self.socket.send(Message::text(request))).await;
             written.map_err(|_| LinkError::timeout("a write", WRITE_TIMEOUT))??;
         }
-        self.next_request = Instant::now() + PACE;
+        self.next_request = Instant::now() + T::PACE;
         Ok(())
     }
 
@@ -247,35 +260,29 @@ impl Session<'_> {
     async fn flush_pong(&mut self) -> Result<(), LinkError> {
         let flushed = timeout(WRITE_TIMEOUT, self.socket.flush()).await;
         flushed.map_err(|_| LinkError::timeout("a write", WRITE_TIMEOUT))??;
-        self.next_request = self.next_request.max(Instant::now() + PACE);
+        self.next_request = self.next_request.max(Instant::now() + T::PACE);
         Ok(())
     }
 
     async fn frame(&mut self, bytes: Bytes) -> Result<(), LinkError> {
-        match frame::read(&bytes) {
-            Frame::Trade(event) => return self.trade(event).await,
-            Frame::Broken => return self.reject(bytes, "BrokenFrame").await,
-            Frame::Unknown => self.dialer.monitor.rejected("UnknownEvent"),
-            Frame::Accepted(id) => {
-                if self.subscription.accept(id) {
-                    self.wire.heard.lock().confirm(true, Instant::now());
-                    self.wire.news.confirmed();
-                }
+        match self.talk.read(&bytes, Instant::now()) {
+            Told::Trade(event, trade) => return self.trade(event, trade).await,
+            Told::Unreadable(bytes, reason) => return self.reject(bytes, reason).await,
+            Told::Unknown => self.dialer.monitor.rejected("UnknownEvent"),
+            Told::Nothing => {}
+            Told::Complete => {
+                self.wire.heard.lock().confirm(true, Instant::now());
+                self.wire.news.confirmed();
             }
-            Frame::Refused { code, message } => self.tell(&LinkError::Refused { code, message }),
-            Frame::ServerShutdown => self.tell(&LinkError::ServerShutdown),
+            Told::Exists(symbol, id) => {
+                self.existing.insert(symbol, id);
+            }
+            Told::Leave(error) => self.tell(&error),
         }
         Ok(())
     }
 
-    async fn trade(&mut self, event: Bytes) -> Result<(), LinkError> {
-        let trade = match decode::trade(&event) {
-            Ok(trade) => trade,
-            Err(error) => {
-                tracing::warn!(%error, "trade event cannot be read");
-                return self.reject(event, error.reason()).await;
-            }
-        };
+    async fn trade(&mut self, event: Bytes, trade: Trade) -> Result<(), LinkError> {
         let (symbol, id) = (trade.symbol.clone(), trade.trade_id);
         let hearing = self.wire.heard.lock().trade(&symbol, id, Instant::now());
         match hearing {

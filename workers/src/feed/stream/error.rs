@@ -46,14 +46,9 @@ pub enum LinkError {
         limit: Duration,
     },
     /// The exchange refused a subscription.
-    #[error("subscription refused with code {code}: {message}; check spec.ingest.symbols")]
-    Refused {
-        /// Binance's error code.
-        code: i64,
-        /// Binance's words.
-        message: String,
-    },
-    /// Announced by a `serverShutdown` event.
+    #[error("subscription refused: {0}; check spec.ingest.symbols")]
+    Refused(String),
+    /// Announced, as by Binance's `serverShutdown` event.
     #[error("the exchange announced its shutdown")]
     ServerShutdown,
     /// REST knows of trades that the stream does not deliver.
@@ -84,7 +79,7 @@ impl LinkError {
             Self::BufferFull => "BufferFull",
             Self::Handshake { .. } => "HandshakeRefused",
             Self::Timeout { .. } => "Timeout",
-            Self::Refused { .. } => "SubscriptionRefused",
+            Self::Refused(_) => "SubscriptionRefused",
             Self::ServerShutdown => "ServerShutdown",
             Self::NotDelivered(_) => "NotDelivered",
             Self::SymbolSilent(_) => "SymbolSilent",
@@ -131,7 +126,7 @@ impl From<LinkError> for End {
     }
 }
 
-/// 429 and 418 (a ban) say in `Retry-After` for how many seconds.
+/// 429 and 418 (Binance's ban) may say in `Retry-After` for how many seconds.
 pub fn asked_wait(status: http::StatusCode, headers: &http::HeaderMap) -> Duration {
     let seconds = headers
         .get(http::header::RETRY_AFTER)
