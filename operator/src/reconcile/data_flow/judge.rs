@@ -58,16 +58,8 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
     if answers.processors.iter().any(Option::is_none) {
         return no("ProcessorSilent", "a processor does not answer yet".to_owned());
     }
-    for (lane, pick) in LANES {
-        let waiting = answers
-            .processors
-            .iter()
-            .flatten()
-            .filter_map(pick)
-            .find_map(|lane| lane.waiting.clone());
-        if let Some(why) = waiting {
-            return no("LaneWaiting", format!("the {lane} lane waits: {why}"));
-        }
+    if let Some(message) = waiting(answers) {
+        return no("LaneWaiting", message);
     }
     let gaps: Vec<&GapRecord> = feeds.iter().flat_map(|feed| &feed.gaps).collect();
     let unrepairable: Vec<&GapRecord> = gaps
@@ -118,6 +110,15 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
         "TradesFlow",
         "feeds are connected, both lanes run, no trade is missing".to_owned(),
     )
+}
+
+/// Which lane waits for its sink, and why.
+pub fn waiting(answers: &Answers) -> Option<String> {
+    LANES.into_iter().find_map(|(name, pick)| {
+        let mut lanes = answers.processors.iter().flatten().filter_map(pick);
+        let why = lanes.find_map(|lane| lane.waiting.clone())?;
+        Some(format!("the {name} lane waits: {why}"))
+    })
 }
 
 /// Set when trades wait on ingest's disk: more than the producers' buffers hold.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crds::{status::DataFlow, wire::PartitionStatus};
 use jiff::Timestamp;
 
-use super::{Answers, Frame, Pick};
+use super::{Answers, Frame, LANES, Pick};
 
 /// The new figures. Totals never fall because a worker did not answer; what is only known of all partitions together
 /// keeps its last value until all are known. Only a lag goes on meanwhile: nobody says that it does not.
@@ -16,14 +16,14 @@ pub fn merge(previous: Option<&DataFlow>, answers: &Answers, frame: Frame) -> Op
     let before = previous.cloned().unwrap_or_default();
     let archive = Lane::of(answers, |status| status.archive.as_ref());
     let hot = Lane::of(answers, |status| status.hot.as_ref());
-    let all = |lane: &Lane| i32::try_from(lane.partitions.len()).is_ok_and(|known| known >= frame.partitions);
-    let lag = |lane: &Lane, asked: bool, before: i64| {
+    let all = |lane: &Lane| lane.is_whole(frame.partitions);
+    let seconds = |lane: &Lane, asked: bool, figure: fn(&PartitionStatus) -> u64, before: i64| {
         if !asked {
             0
         } else if all(lane) {
-            lane.lag()
+            lane.most(figure)
         } else {
-            lane.lag().max(before.saturating_add(frame.seconds))
+            lane.most(figure).max(before.saturating_add(frame.seconds))
         }
     };
     // Only the archive lane buries what cannot be read; the figure of the other is 0.
@@ -44,8 +44,20 @@ pub fn merge(previous: Option<&DataFlow>, answers: &Answers, frame: Frame) -> Op
             all(&archive).then(|| archive.sum(|p| p.missing_ids)),
         ),
         duplicate_ids: before.duplicate_ids.max(archive.sum(|p| p.duplicates)),
-        archive_lag_seconds: lag(&archive, frame.archive, before.archive_lag_seconds),
-        hot_lag_seconds: lag(&hot, frame.hot, before.hot_lag_seconds),
+        archive_lag_seconds: seconds(
+            &archive,
+            frame.archive,
+            |p| p.lag_seconds,
+            before.archive_lag_seconds,
+        ),
+        hot_lag_seconds: seconds(&hot, frame.hot, |p| p.lag_seconds, before.hot_lag_seconds),
+        archive_behind_seconds: seconds(
+            &archive,
+            frame.archive,
+            |p| p.behind_seconds,
+            before.archive_behind_seconds,
+        ),
+        hot_behind_seconds: seconds(&hot, frame.hot, |p| p.behind_seconds, before.hot_behind_seconds),
         dead_letters: before.dead_letters.max(dead_letters),
     })
 }
@@ -102,10 +114,30 @@ impl Lane {
     }
 
     /// Of the slowest partition, in seconds.
-    fn lag(&self) -> i64 {
-        let slowest = self.partitions.values().map(|partition| partition.lag_seconds);
-        i64::try_from(slowest.max().unwrap_or(0)).unwrap_or(i64::MAX)
+    fn most(&self, figure: impl Fn(&PartitionStatus) -> u64) -> i64 {
+        let slowest = self.partitions.values().map(figure).max();
+        i64::try_from(slowest.unwrap_or(0)).unwrap_or(i64::MAX)
     }
+
+    /// Whether every partition of the topic has an owner that speaks.
+    fn is_whole(&self, partitions: i32) -> bool {
+        i32::try_from(self.partitions.len()).is_ok_and(|known| known >= partitions)
+    }
+}
+
+/// Seconds by which the slower lane's reading is behind, as the workers say now; `None` while not all partitions of all
+/// lanes that are asked for have an owner that speaks.
+pub fn behind(answers: &Answers, frame: Frame) -> Option<i64> {
+    let lanes = LANES.iter().zip([frame.archive, frame.hot]);
+    let mut most = 0;
+    for ((_, pick), _) in lanes.filter(|(_, asked)| *asked) {
+        let lane = Lane::of(answers, *pick);
+        if !lane.is_whole(frame.partitions) {
+            return None;
+        }
+        most = lane.most(|partition| partition.behind_seconds).max(most);
+    }
+    Some(most)
 }
 
 fn last_trade_time(before: &DataFlow, answers: &Answers, lanes: &[&Lane]) -> Option<String> {

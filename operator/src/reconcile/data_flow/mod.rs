@@ -7,8 +7,8 @@ mod tests;
 
 use crds::wire::{IngestStatus, LaneStatus, ProcessorStatus};
 
-pub use judge::{Verdict, judge};
-pub use merge::merge;
+pub use judge::{Verdict, judge, waiting};
+pub use merge::{behind, merge};
 
 /// The answers of all workers; `None` where one did not answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -149,6 +149,31 @@ fn lag_grows_while_nobody_speaks_for_a_partition() {
     assert_eq!(lags(&merge(Some(&aged), &half, archive_only).unwrap()), (34, 0));
 }
 
+#[test]
+fn reading_is_behind_by_the_slowest_partition_and_unknown_while_one_has_no_owner() {
+    let reading = |archive: u64, hot: u64| {
+        let mut told = processor(&[(0, partition(5, 6, 5))]);
+        let set = |lane: &mut Option<LaneStatus>, seconds| {
+            let lane = lane.as_mut().unwrap();
+            lane.partitions.get_mut(&0).unwrap().behind_seconds = seconds;
+        };
+        set(&mut told.archive, archive);
+        set(&mut told.hot, hot);
+        answers(vec![Some(told)])
+    };
+    assert_eq!(behind(&reading(7, 3), frame(1)), Some(7));
+    assert_eq!(behind(&reading(7, 9), frame(1)), Some(9));
+    let archive_only = Frame {
+        hot: false,
+        ..frame(1)
+    };
+    assert_eq!(behind(&reading(7, 9), archive_only), Some(7));
+    assert_eq!(behind(&reading(7, 9), frame(2)), None);
+    assert_eq!(behind(&answers(vec![None]), frame(1)), None);
+    let flow = merge(None, &reading(7, 9), frame(1)).unwrap();
+    assert_eq!((flow.archive_behind_seconds, flow.hot_behind_seconds), (7, 9));
+}
+
 fn gap(symbol: &str, from_id: u64, state: GapState) -> GapRecord {
     GapRecord {
         exchange: Exchange::Binance,
