@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,23 @@ pub struct CryptoPipelineStatus {
     /// The count of trades, as the workers report it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_flow: Option<DataFlow>,
+    /// The number of processors that the operator has chosen; absent where `processor.autoscaling` is off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<AutoscalingStatus>,
+}
+
+/// The number of processors that the operator has chosen, and the times that it depends on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AutoscalingStatus {
+    /// Workers asked for.
+    pub replicas: i32,
+    /// When that number last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed_at: Option<Time>,
+    /// Since when reading has been so little behind that a worker could go; absent while it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quiet_since: Option<Time>,
 }
 
 /// One word on the whole pipeline.
@@ -121,6 +138,11 @@ pub struct DataFlow {
     pub archive_lag_seconds: i64,
     /// Seconds by which the hot lane trails the topic's end. Grows with time while no processor speaks for a partition.
     pub hot_lag_seconds: i64,
+    /// Seconds since the oldest record that the archive lane has not read yet was written. Unlike the lag it leaves out what
+    /// waits for its file to be closed.
+    pub archive_behind_seconds: i64,
+    /// Seconds since the oldest record that the hot lane has not read yet was written.
+    pub hot_behind_seconds: i64,
     /// Records sent to the dead-letter topic.
     pub dead_letters: i64,
 }

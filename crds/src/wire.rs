@@ -281,6 +281,10 @@ pub struct PartitionStatus {
     pub dead_letters: u64,
     /// Seconds since the oldest record that is not yet durable was written; 0 when there is none.
     pub lag_seconds: u64,
+    /// Seconds since the oldest record that was not yet read was written; 0 when there is none. What was read and waits for
+    /// its file to be closed does not count.
+    #[serde(default)]
+    pub behind_seconds: u64,
     /// Exchange time of the newest durable trade, milliseconds since 1970; 0 when there is none.
     pub last_trade_time_ms: i64,
 }

@@ -14,7 +14,7 @@ use kube::{
 };
 use tracing::{info, warn};
 
-use crate::{bootstrap::Finding, metrics::Metrics};
+use crate::{bootstrap::Finding, metrics::Metrics, plan::autoscaling};
 
 /// Something worth telling the owner of a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +79,15 @@ pub fn transitions(before: &CryptoPipelineStatus, after: &CryptoPipelineStatus) 
             action: "Reconcile".to_owned(),
             reason: format!("{phase:?}"),
             note: ready.map(|c| c.message.clone()).unwrap_or_default(),
+        });
+    }
+    let (was, now) = (before.autoscaling.as_ref(), after.autoscaling.as_ref());
+    if let Some(note) = autoscaling::describe(was, now, after.data_flow.as_ref()) {
+        notices.push(Notice {
+            warning: false,
+            action: "Scale".to_owned(),
+            reason: "ProcessorScaled".to_owned(),
+            note,
         });
     }
     for type_ in WATCHED {
@@ -153,6 +162,7 @@ impl Events {
 
 #[cfg(test)]
 mod tests {
+    use crds::status::{AutoscalingStatus, DataFlow};
     use jiff::Timestamp;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -184,6 +194,28 @@ mod tests {
         let notices = transitions(&CryptoPipelineStatus::default(), &status(Phase::Starting, false));
         let reasons: Vec<_> = notices.iter().map(|n| n.reason.as_str()).collect();
         assert_eq!(reasons, ["Starting"]);
+    }
+
+    #[test]
+    fn a_changed_number_of_processors_is_told_with_what_it_is_for() {
+        let scaled = |replicas| CryptoPipelineStatus {
+            autoscaling: Some(AutoscalingStatus {
+                replicas,
+                ..AutoscalingStatus::default()
+            }),
+            data_flow: Some(DataFlow {
+                hot_behind_seconds: 61,
+                ..DataFlow::default()
+            }),
+            ..status(Phase::Ready, true)
+        };
+        let notices = transitions(&scaled(2), &scaled(4));
+        assert_eq!(notices[0].reason, "ProcessorScaled");
+        assert_eq!(
+            notices[0].note,
+            "processor goes from 2 to 4 workers; reading is 61 s behind"
+        );
+        assert_eq!(transitions(&scaled(4), &scaled(4)), []);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crds::{CryptoPipelineStatus, status::condition};
+use crds::{CryptoPipelineStatus, names::Role, status::condition};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -38,8 +38,11 @@ pub struct Metrics {
     leader: Gauge,
     ready: Family<PipelineLabels, Gauge>,
     missing: Family<PipelineLabels, Gauge>,
+    processors: Family<PipelineLabels, Gauge>,
     archive_lag: Family<PipelineLabels, Gauge>,
     hot_lag: Family<PipelineLabels, Gauge>,
+    archive_behind: Family<PipelineLabels, Gauge>,
+    hot_behind: Family<PipelineLabels, Gauge>,
 }
 
 impl Metrics {
@@ -54,8 +57,11 @@ impl Metrics {
             leader: Gauge::default(),
             ready: Family::default(),
             missing: Family::default(),
+            processors: Family::default(),
             archive_lag: Family::default(),
             hot_lag: Family::default(),
+            archive_behind: Family::default(),
+            hot_behind: Family::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -94,6 +100,11 @@ impl Metrics {
             metrics.missing.clone(),
         );
         registry.register(
+            "pipeline_processors",
+            "Processors asked for, by the user or by autoscaling",
+            metrics.processors.clone(),
+        );
+        registry.register(
             "pipeline_archive_lag_seconds",
             "Seconds by which the archive lane trails the topic",
             metrics.archive_lag.clone(),
@@ -102,6 +113,16 @@ impl Metrics {
             "pipeline_hot_lag_seconds",
             "Seconds by which the hot lane trails the topic",
             metrics.hot_lag.clone(),
+        );
+        registry.register(
+            "pipeline_archive_behind_seconds",
+            "Age of the oldest record that the archive lane has not read",
+            metrics.archive_behind.clone(),
+        );
+        registry.register(
+            "pipeline_hot_behind_seconds",
+            "Age of the oldest record that the hot lane has not read",
+            metrics.hot_behind.clone(),
         );
         Arc::new(metrics)
     }
@@ -145,12 +166,22 @@ impl Metrics {
             .iter()
             .any(|c| c.type_ == condition::READY && c.status == "True");
         self.ready.get_or_create(&labels).set(i64::from(ready));
+        let processors = status.components.get(Role::Processor.as_str());
+        self.processors
+            .get_or_create(&labels)
+            .set(processors.map_or(0, |processors| processors.desired.into()));
         let flow = status.data_flow.clone().unwrap_or_default();
         self.missing.get_or_create(&labels).set(flow.missing_ids);
         self.archive_lag
             .get_or_create(&labels)
             .set(flow.archive_lag_seconds);
         self.hot_lag.get_or_create(&labels).set(flow.hot_lag_seconds);
+        self.archive_behind
+            .get_or_create(&labels)
+            .set(flow.archive_behind_seconds);
+        self.hot_behind
+            .get_or_create(&labels)
+            .set(flow.hot_behind_seconds);
     }
 
     /// Forgets a pipeline that is gone.
@@ -159,7 +190,15 @@ impl Metrics {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
         };
-        for family in [&self.ready, &self.missing, &self.archive_lag, &self.hot_lag] {
+        for family in [
+            &self.ready,
+            &self.missing,
+            &self.processors,
+            &self.archive_lag,
+            &self.hot_lag,
+            &self.archive_behind,
+            &self.hot_behind,
+        ] {
             family.remove(&labels);
         }
     }

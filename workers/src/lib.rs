@@ -2,7 +2,8 @@
 //! auditor (counts what is where).
 //!
 //! Read it in the order of the data: [`feed`], [`decode`], [`kafka`]; [`ingest`] ties the first half together. Then
-//! [`sink`]; [`processor`] ties the second half together, and [`audit`] counts what came of it.
+//! [`sink`]; [`processor`] ties the second half together, [`audit`] counts what came of it, and
+//! [`dead_letters`] puts back what could not be read.
 //! [`model`] is what all of them speak of, and does no I/O.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -10,6 +11,7 @@ pub mod audit;
 pub mod backoff;
 pub mod clock;
 pub mod config;
+pub mod dead_letters;
 pub mod decode;
 pub mod feed;
 pub mod health;

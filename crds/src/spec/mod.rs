@@ -1,6 +1,7 @@
 //! The custom resource `CryptoPipeline` and its rules over several fields. Rules inside one component stand in that
 //! component's module. Every rule is CEL in the CRD, so the API server refuses a wrong manifest without a webhook.
 
+mod autoscaling;
 mod cassandra;
 mod common;
 mod exchange;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use self::common::rule;
 pub use self::{
+    autoscaling::Autoscaling,
     cassandra::CassandraSpec,
     common::{DeletionPolicy, External, Images, PullPolicy, Storage},
     exchange::{Endpoints, Exchange, GapPolicy},

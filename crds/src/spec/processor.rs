@@ -4,7 +4,10 @@ use k8s_openapi::{api::core::v1::ResourceRequirements, apimachinery::pkg::api::r
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::common::{SIZE, resources, rule};
+use super::{
+    autoscaling::Autoscaling,
+    common::{SIZE, resources, rule},
+};
 use crate::duration::HumanDuration;
 
 /// The workers that move trades from Kafka into Cassandra and the archive.
@@ -19,9 +22,11 @@ pub struct ProcessorSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub placement: Option<String>,
-    /// Number of workers. More than the topic has partitions stay idle.
+    /// Number of workers. More than the topic has partitions stay idle. Under `autoscaling` only where the number begins.
     #[schemars(range(min = 0, max = 1000))]
     pub replicas: i32,
+    /// Lets the operator choose the number of workers; off by default.
+    pub autoscaling: Autoscaling,
     /// The lane that writes Parquet files to HDFS.
     pub archive: ArchiveLane,
     /// The lane that writes rows to Cassandra.
@@ -69,6 +74,7 @@ impl Default for ProcessorSpec {
         Self {
             placement: None,
             replicas: 2,
+            autoscaling: Autoscaling::default(),
             archive: ArchiveLane::default(),
             hot: HotLane::default(),
             resources: None,

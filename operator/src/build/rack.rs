@@ -47,7 +47,7 @@ pub fn replicas(pipeline: &ValidatedPipeline, role: Role) -> i32 {
         Role::NameNode => spec.hdfs.name_nodes,
         Role::DataNode => spec.hdfs.data_nodes,
         Role::Ingest => spec.ingest.replicas,
-        Role::Processor => spec.processor.replicas,
+        Role::Processor => pipeline.processors,
     }
 }
 

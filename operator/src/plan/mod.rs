@@ -5,6 +5,7 @@
 //! - What exists stays: an outage later takes nothing away.
 //! - One restart at a time in each engine ([`restart`]).
 
+pub mod autoscaling;
 mod engine;
 mod hdfs;
 mod restart;

@@ -6,8 +6,9 @@ use std::{
 };
 
 use crds::{
+    CryptoPipelineStatus,
     names::Role,
-    status::{Identity, Phase},
+    status::{AutoscalingStatus, Identity, Phase},
 };
 use k8s_openapi::api::core::v1::Pod;
 use kube::{ResourceExt, runtime::controller::Action};
@@ -29,7 +30,10 @@ use crate::{
     events::Notice,
     milestone::Milestone,
     name_node::NameNodeState,
-    plan::{self, Bootstrap, Part, Plan, Step, View},
+    plan::{
+        self, Bootstrap, Part, Plan, Step, View,
+        autoscaling::{Rule, Sight},
+    },
 };
 
 /// Time to the next look after a step that lets another one follow at once.
@@ -253,6 +257,10 @@ impl Pass<'_> {
         let gaps = pipeline.spec.ingest.gap_policy();
         let data_flow = data_flow::merge(previous.data_flow.as_ref(), answers, frame);
         let data_flow = gap_policy::count(data_flow, gaps);
+        let autoscaling = scale(pipeline, view, answers, frame, &previous);
+        let scaled = autoscaling
+            .as_ref()
+            .is_some_and(|decided| decided.replicas != pipeline.processors);
         let memory = self.context.memories.get(&self.uid());
         let report = status::Report {
             pipeline,
@@ -267,6 +275,7 @@ impl Pass<'_> {
             unknown_symbols: symbols::unknown(&answers.ingest),
             verdict: gap_policy::judge(data_flow::judge(data_flow.as_ref(), answers, now()), gaps),
             data_flow,
+            autoscaling,
         };
         let status = status::report(&previous, self.object.metadata.generation, &report, now());
         self.publish(&status).await?;
@@ -274,11 +283,37 @@ impl Pass<'_> {
             return Err(error.into());
         }
         Ok(Action::requeue(match status.phase {
-            _ if executed.follow_at_once => AT_ONCE,
+            _ if executed.follow_at_once || scaled => AT_ONCE,
             Some(Phase::Ready | Phase::Paused) => WHILE_READY,
             _ => WHILE_CHANGING,
         }))
     }
+}
+
+/// The number of processors from the next reconciliation on. Recorded before anything is made from it.
+fn scale(
+    pipeline: &ValidatedPipeline,
+    view: &View,
+    answers: &Answers,
+    frame: Frame,
+    previous: &CryptoPipelineStatus,
+) -> Option<AutoscalingStatus> {
+    let rule = Rule::of(&pipeline.spec)?;
+    let begun = AutoscalingStatus {
+        replicas: pipeline.processors,
+        ..AutoscalingStatus::default()
+    };
+    let before = previous.autoscaling.clone().unwrap_or(begun);
+    if pipeline.spec.paused {
+        return Some(before);
+    }
+    let processor = view.workers.iter().find(|worker| worker.role == Role::Processor);
+    let sight = Sight {
+        behind: data_flow::behind(answers, frame),
+        waiting: data_flow::waiting(answers).is_some(),
+        complete: processor.is_some_and(|worker| worker.rolled_out && worker.ready >= worker.desired),
+    };
+    Some(rule.next(&before, sight, now()))
 }
 
 fn address(pod: &Pod) -> Option<String> {

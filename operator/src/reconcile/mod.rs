@@ -2,6 +2,8 @@
 //! network, and nothing sleeps: a wait is a requeue with a reason in the status.
 
 pub mod apply;
+#[cfg(test)]
+mod autoscaling_tests;
 pub mod data_flow;
 mod deletion;
 pub mod dereference;

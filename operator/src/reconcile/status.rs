@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crds::{
     CryptoPipelineStatus,
     names::{CQL_PORT, Names, Role},
-    status::{ComponentStatus, DataFlow, Identity, Phase, condition},
+    status::{AutoscalingStatus, ComponentStatus, DataFlow, Identity, Phase, condition},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -31,6 +31,8 @@ pub struct Report<'a> {
     pub differences: Vec<(Part, Vec<Finding>)>,
     /// What needs a person: a write that was refused, a volume that cannot grow.
     pub failure: Option<Finding>,
+    /// The number of processors that was decided; `None` where it is the user's.
+    pub autoscaling: Option<AutoscalingStatus>,
     /// The workers' figures.
     pub data_flow: Option<DataFlow>,
     /// Whether trades flow.
@@ -106,6 +108,7 @@ pub fn report(
         endpoints: endpoints(&report.pipeline.names),
         identity: Some(report.identity.clone()),
         data_flow: report.data_flow.clone(),
+        autoscaling: report.autoscaling.clone(),
     }
 }
 

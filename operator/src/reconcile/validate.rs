@@ -22,6 +22,8 @@ use crds::{
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::OwnerReference};
 use kube::{Resource, ResourceExt};
 
+use crate::plan::autoscaling;
+
 pub use self::{
     memory::{Sizing, Sizings, requirements},
     problem::{Invalid, Problem},
@@ -58,6 +60,8 @@ pub struct ValidatedPipeline {
     pub hdfs_cluster_id: String,
     /// CPU, memory and heap of each engine role.
     pub sizings: Sizings,
+    /// Number of processors: `processor.replicas`, or what autoscaling has decided.
+    pub processors: i32,
     /// `processor.archive.rollSize` in bytes.
     pub roll_size_bytes: u64,
     /// `ingest.startFrom` in the workers' terms.
@@ -82,6 +86,8 @@ pub fn validate(object: &CryptoPipeline, facts: Facts) -> Result<ValidatedPipeli
     let buffer = ingest::buffer(&spec.ingest, &mut problems);
     let sizings = memory::size(spec, &mut problems);
     let roll_size_bytes = roll_size(spec, &mut problems);
+    let status = object.status.as_ref();
+    let decided = status.and_then(|status| status.autoscaling.as_ref());
 
     let owner = object.controller_owner_ref(&());
     let kafka_cluster_id = facts.identity.kafka_cluster_id.clone();
@@ -109,6 +115,7 @@ pub fn validate(object: &CryptoPipeline, facts: Facts) -> Result<ValidatedPipeli
                 kafka_cluster_id,
                 hdfs_cluster_id,
                 sizings,
+                processors: autoscaling::processors(spec, decided),
                 roll_size_bytes,
                 start_from,
                 buffer,
@@ -142,6 +149,13 @@ fn check_durations(spec: &CryptoPipelineSpec, problems: &mut Vec<Problem>) {
             retention: retention.to_string(),
             roll_interval: roll_interval.to_string(),
         });
+    }
+    let autoscaling = &spec.processor.autoscaling;
+    if autoscaling.max_behind.get() < Duration::from_secs(10) {
+        problems.push(Problem::MaxBehindTooShort);
+    }
+    if autoscaling.scale_down_after.get() < Duration::from_mins(1) {
+        problems.push(Problem::ScaleDownTooSoon);
     }
     // Cassandra's `Attributes.MAX_TTL`, 20 years.
     if !(Duration::from_secs(1)..=DAY * 7300).contains(&spec.cassandra.trade_retention.get()) {

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -31,6 +31,7 @@ use crate::{
 pub struct Engines {
     calls: Arc<[AtomicUsize; 3]>,
     safe_mode: Arc<AtomicBool>,
+    behind_seconds: Arc<AtomicU64>,
 }
 
 impl Engines {
@@ -42,6 +43,11 @@ impl Engines {
     /// HDFS refuses to create folders.
     pub fn safe_mode(&self, on: bool) {
         self.safe_mode.store(on, Ordering::SeqCst);
+    }
+
+    /// Every processor's reading is behind by so much.
+    pub fn behind(&self, seconds: u64) {
+        self.behind_seconds.store(seconds, Ordering::SeqCst);
     }
 
     fn called(&self, engine: usize) -> Outcome {
@@ -97,14 +103,16 @@ impl NameNodeSource for Engines {
 /// once the kubelet has brought them, which it does when it sees the pod's annotation.
 pub struct Workers {
     api: ApiServer,
+    engines: Engines,
     /// By pod.
     follows: Mutex<BTreeMap<String, IngestConfig>>,
 }
 
 impl Workers {
-    pub fn new(api: ApiServer) -> Self {
+    pub fn new(api: ApiServer, engines: Engines) -> Self {
         Self {
             api,
+            engines,
             follows: Mutex::default(),
         }
     }
@@ -145,6 +153,7 @@ impl WorkerStatusSource for Workers {
             next_offset: 5,
             end_offset: 5,
             trades: 5,
+            behind_seconds: self.engines.behind_seconds.load(Ordering::SeqCst),
             ..PartitionStatus::default()
         };
         let lane = LaneStatus {

@@ -12,3 +12,7 @@ pub const WS: &str = "ws";
 pub const REST: &str = "rest";
 /// Of a dead letter: why it could not be read, as a stable CamelCase name.
 pub const REASON: &str = "reason";
+/// Of a record that was put back by hand: where its dead letter is, as `partition/offset`.
+pub const DEAD_LETTER: &str = "dead_letter";
+/// Of a note in the dead-letter topic: where the letter is that was put back, as `partition/offset`.
+pub const PUT_BACK: &str = "put_back";

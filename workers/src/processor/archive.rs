@@ -235,7 +235,7 @@ impl<S: ArchiveStore> ArchiveLane<S> {
     ) -> Option<Filled> {
         let partition = source.partition();
         let mut roll_at: Option<Instant> = None;
-        let mut oldest_ms = None;
+        let (mut oldest_ms, mut newest_ms) = (None, None);
         let mut told = batch.next();
         loop {
             let now = Instant::now();
@@ -254,6 +254,7 @@ impl<S: ArchiveStore> ArchiveLane<S> {
                         context.count_lost(partition, batch.next(), record.offset);
                     }
                     oldest_ms = oldest_ms.or(record.timestamp_ms);
+                    newest_ms = record.timestamp_ms;
                     match record.trade() {
                         Ok(trade) => duplicates += u64::from(!batch.push(&trade, record)),
                         Err(error) => {
@@ -268,6 +269,8 @@ impl<S: ArchiveStore> ArchiveLane<S> {
                     if look_up { Flow::Enough } else { Flow::More }
                 })
                 .await;
+            context.board.read(batch.next(), newest_ms);
+            context.board.pending(oldest_ms);
             context
                 .bury(self.dead_letters.as_ref(), letters.all(), source.stop())
                 .await?;
@@ -284,14 +287,15 @@ impl<S: ArchiveStore> ArchiveLane<S> {
             if batch.rows() == 0 {
                 // Copies and dead letters only: nothing waits to become durable.
                 oldest_ms = None;
+                context.board.pending(None);
                 if batch.next() > told {
                     told = batch.next();
                     source.commit(told);
+                    context.board.passed(told);
                 }
             } else if roll_at.is_none() {
                 roll_at = Some(Instant::now() + self.policy.open_for(SystemTime::now()));
             }
-            context.board.pending(oldest_ms);
             if end == ReadEnd::Stopped {
                 return Some(Filled::Stop);
             }

@@ -7,29 +7,32 @@ use std::{
 
 use crds::wire::{LaneStatus, PartitionStatus};
 
-use super::SeenIds;
+use super::{SeenIds, backlog::Backlog};
 use crate::clock::now_ms;
 
 /// One lane's board. Cloning gives another handle to the same.
 #[derive(Clone, Debug, Default)]
 pub struct Board(Arc<Mutex<BTreeMap<i32, Entry>>>);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Entry {
     status: PartitionStatus,
     /// Whether it is known how far the sink is: before that a figure would be made up.
     recovered: bool,
     waiting: Option<&'static str>,
-    /// When Kafka got the oldest record that was read and is not durable, milliseconds since 1970.
-    oldest_pending_ms: Option<i64>,
-    /// Since when the topic has had more than is durable, milliseconds since 1970.
-    behind_since_ms: Option<i64>,
+    backlog: Backlog,
 }
 
 impl Board {
     /// Adds a partition. It leaves the board when the handle is dropped.
     pub fn partition(&self, number: i32) -> PartitionBoard {
-        self.entries().insert(number, Entry::default());
+        let entry = Entry {
+            status: PartitionStatus::default(),
+            recovered: false,
+            waiting: None,
+            backlog: Backlog::new(now_ms()),
+        };
+        self.entries().insert(number, entry);
         PartitionBoard {
             board: self.clone(),
             number,
@@ -41,11 +44,10 @@ impl Board {
         self.entries().len()
     }
 
-    /// Notes the end of a partition as Kafka told it.
-    pub fn end_offset(&self, number: i32, end: i64) {
+    /// Notes the end of a partition as Kafka told it when it was asked at `asked_ms`, milliseconds since 1970.
+    pub fn end_offset(&self, number: i32, end: i64, asked_ms: i64) {
         if let Some(entry) = self.entries().get_mut(&number) {
-            entry.status.end_offset = end;
-            entry.note_backlog();
+            entry.backlog.look(end, asked_ms);
         }
     }
 
@@ -71,19 +73,11 @@ impl Board {
 }
 
 impl Entry {
-    fn note_backlog(&mut self) {
-        if self.status.next_offset >= self.status.end_offset {
-            self.behind_since_ms = None;
-        } else if self.behind_since_ms.is_none() {
-            self.behind_since_ms = Some(now_ms());
-        }
-    }
-
     fn status(&self, now_ms: i64) -> PartitionStatus {
-        let since = self.oldest_pending_ms.or(self.behind_since_ms);
-        let lag_ms = since.map_or(0, |since| now_ms.saturating_sub(since));
         PartitionStatus {
-            lag_seconds: u64::try_from(lag_ms / 1_000).unwrap_or(0),
+            end_offset: self.backlog.end(),
+            lag_seconds: self.backlog.lag_seconds(now_ms),
+            behind_seconds: self.backlog.behind_seconds(now_ms),
             ..self.status.clone()
         }
     }
@@ -107,17 +101,27 @@ impl PartitionBoard {
         self.update(|entry| {
             entry.recovered = true;
             entry.status.next_offset = next;
-            entry.status.end_offset = entry.status.end_offset.max(next);
+            entry.backlog.read(next, None);
             entry.status.trades = seen.trades();
             entry.status.missing_ids = seen.missing();
             entry.status.last_trade_time_ms = last_trade_time_us / 1_000;
-            entry.note_backlog();
         });
+    }
+
+    /// Everything before `next` was read; `newest_ms` is when Kafka got the last record, absent where none came.
+    pub fn read(&self, next: i64, newest_ms: Option<i64>) {
+        self.update(|entry| entry.backlog.read(next, newest_ms));
+    }
+
+    /// What was read before `next` needs no place in the sink that it does not have: copies, and letters that were
+    /// delivered.
+    pub fn passed(&self, next: i64) {
+        self.update(|entry| entry.status.next_offset = next);
     }
 
     /// When Kafka got the oldest record that was read and is not durable, milliseconds since 1970.
     pub fn pending(&self, oldest_ms: Option<i64>) {
-        self.update(|entry| entry.oldest_pending_ms = oldest_ms);
+        self.update(|entry| entry.backlog.pending(oldest_ms));
     }
 
     /// Adds dropped copies.
@@ -153,19 +157,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lag_is_the_age_of_the_oldest_record_that_is_not_durable() {
-        let entry = Entry {
-            oldest_pending_ms: Some(10_000),
-            behind_since_ms: Some(12_000),
-            ..Entry::default()
-        };
-        assert_eq!(entry.status(17_500).lag_seconds, 7);
-        let unread = Entry {
-            oldest_pending_ms: None,
-            ..entry
-        };
-        assert_eq!(unread.status(17_500).lag_seconds, 5);
-        assert_eq!(Entry::default().status(17_500).lag_seconds, 0);
+    fn copies_at_the_end_of_a_quiet_topic_leave_no_backlog() {
+        let board = Board::default();
+        let partition = board.partition(3);
+        partition.durable(5, &SeenIds::default(), 0);
+        board.end_offset(3, 7, 0);
+        partition.read(7, Some(0));
+        partition.pending(None);
+        partition.passed(7);
+        let known = &board.status().partitions[&3];
+        assert_eq!((known.next_offset, known.end_offset), (7, 7));
+        assert_eq!((known.lag_seconds, known.behind_seconds), (0, 0));
     }
 
     #[test]
@@ -174,7 +176,7 @@ mod tests {
         let partition = board.partition(3);
         partition.durable(5, &SeenIds::default(), 0);
         partition.waiting(Some("HdfsSafeMode"));
-        board.end_offset(3, 7);
+        board.end_offset(3, 7, 0);
         let status = board.status();
         assert_eq!(status.waiting.as_deref(), Some("HdfsSafeMode"));
         assert_eq!(status.partitions[&3].end_offset, 7);
@@ -187,7 +189,7 @@ mod tests {
         let board = Board::default();
         let partition = board.partition(3);
         partition.waiting(Some("HdfsUnavailable"));
-        board.end_offset(3, 7);
+        board.end_offset(3, 7, 0);
         let status = board.status();
         assert_eq!(status.waiting.as_deref(), Some("HdfsUnavailable"));
         assert_eq!(status.partitions, BTreeMap::new());

@@ -43,6 +43,7 @@ struct Chunk {
     records: usize,
     duplicates: u64,
     oldest_ms: Option<i64>,
+    newest_ms: Option<i64>,
     /// The topic is not the one it was.
     went_back: bool,
 }
@@ -99,6 +100,7 @@ impl<S: HotStore> HotLane<S> {
                 ledger.next = 0;
                 candles.lost(i64::MAX);
             }
+            context.board.read(ledger.next, chunk.newest_ms);
             context.board.pending(chunk.oldest_ms);
             context
                 .bury(self.dead_letters.as_ref(), chunk.letters.all(), source.stop())
@@ -195,6 +197,7 @@ async fn read(
                 ledger.next = record.offset + 1;
                 chunk.records += 1;
                 chunk.oldest_ms = chunk.oldest_ms.or(record.timestamp_ms);
+                chunk.newest_ms = record.timestamp_ms;
                 match record.trade() {
                     Ok(trade) if ledger.seen.insert(&trade) => {
                         ledger.last_trade_time_us = ledger.last_trade_time_us.max(trade.trade_time_us);

@@ -27,6 +27,7 @@ use super::{
     metrics::LaneMetrics,
 };
 use crate::{
+    clock::now_ms,
     health::{Heartbeat, Readiness},
     kafka::{
         consumer::{self, GroupConsumer, partition_list},
@@ -232,8 +233,9 @@ impl<L: Lane> LaneRunner<L> {
         let topic = self.kafka.topic.clone();
         tokio::task::spawn_blocking(move || {
             for partition in partitions {
+                let asked_ms = now_ms();
                 if let Ok((_, end)) = consumer.fetch_watermarks(&topic, partition, LOOK_LIMIT) {
-                    board.end_offset(partition, end);
+                    board.end_offset(partition, end, asked_ms);
                 }
             }
             looking.store(false, Ordering::Release);

@@ -51,6 +51,7 @@ pub struct LaneMetrics {
     last_write: Gauge<f64, AtomicU64>,
     waiting: Gauge,
     lag_seconds: Family<PartitionLabel, Gauge<u64, AtomicU64>>,
+    behind_seconds: Family<PartitionLabel, Gauge<u64, AtomicU64>>,
     lag_records: Family<PartitionLabel, Gauge>,
 }
 
@@ -130,6 +131,12 @@ impl LaneMetrics {
             Unit::Seconds,
             metrics.lag_seconds.clone(),
         );
+        lane.register_with_unit(
+            "behind",
+            "Age of the oldest record that was not read",
+            Unit::Seconds,
+            metrics.behind_seconds.clone(),
+        );
         lane.register(
             "lag_records",
             "Records that are not durable",
@@ -157,6 +164,7 @@ impl LaneMetrics {
             last_write: Gauge::default(),
             waiting: Gauge::default(),
             lag_seconds: Family::default(),
+            behind_seconds: Family::default(),
             lag_records: Family::default(),
         }
     }
@@ -173,12 +181,16 @@ impl LaneMetrics {
         self.waiting.set(i64::from(status.waiting.is_some()));
         // Partitions that went elsewhere must not linger.
         self.lag_seconds.clear();
+        self.behind_seconds.clear();
         self.lag_records.clear();
         for (partition, status) in &status.partitions {
             let label = PartitionLabel {
                 partition: *partition,
             };
             self.lag_seconds.get_or_create(&label).set(status.lag_seconds);
+            self.behind_seconds
+                .get_or_create(&label)
+                .set(status.behind_seconds);
             self.lag_records
                 .get_or_create(&label)
                 .set(status.end_offset - status.next_offset);

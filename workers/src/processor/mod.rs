@@ -8,13 +8,18 @@
 pub mod archive;
 #[cfg(test)]
 mod archive_tests;
+pub mod backlog;
 pub mod board;
 pub mod candles;
 pub mod context;
 pub mod gaps;
+#[cfg(test)]
+mod hand_over_tests;
 pub mod hot;
 #[cfg(test)]
 mod hot_tests;
+#[cfg(test)]
+mod lag_tests;
 pub mod lane;
 #[cfg(test)]
 mod lane_tests;

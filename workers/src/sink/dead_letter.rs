@@ -12,7 +12,13 @@ use rdkafka::{
     util::Timeout,
 };
 
-use crate::{decode::DecodeError, kafka::Record};
+use crate::{
+    decode::DecodeError,
+    kafka::{
+        Record,
+        headers::{EXCHANGE, REASON, RECV_US, SRC},
+    },
+};
 
 /// Where the dead-letter topic refuses a letter for its size, its value and its key are cut to this length.
 const CUT_BYTES: usize = 256 * 1024;
@@ -31,6 +37,9 @@ pub struct DeadLetter {
     offset: i64,
     reason: &'static str,
     message: String,
+    exchange: Option<String>,
+    recv_us: Option<String>,
+    src: Option<String>,
 }
 
 impl DeadLetter {
@@ -43,6 +52,9 @@ impl DeadLetter {
             offset: record.offset,
             reason: error.reason(),
             message: error.to_string().chars().take(MESSAGE_CHARS).collect(),
+            exchange: record.exchange.map(str::to_owned),
+            recv_us: record.recv_us.map(|recv_us| recv_us.to_string()),
+            src: record.src.map(str::to_owned),
         }
     }
 
@@ -129,21 +141,23 @@ impl DeadLetters {
         let (partition, offset) = (letter.partition.to_string(), letter.offset.to_string());
         let length = letter.value.len().to_string();
         let headers = [
-            ("topic", self.source.as_str()),
-            ("partition", &partition),
-            ("offset", &offset),
-            ("reason", letter.reason),
-            ("message", &letter.message),
-            ("lane", self.lane),
+            ("topic", Some(self.source.as_str())),
+            ("partition", Some(&partition)),
+            ("offset", Some(&offset)),
+            (REASON, Some(letter.reason)),
+            ("message", Some(&letter.message)),
+            ("lane", Some(self.lane)),
             // Differs from the value's length where the value was cut.
-            ("length", &length),
+            ("length", Some(&length)),
+            // As they came, for whoever puts the record back.
+            (EXCHANGE, letter.exchange.as_deref()),
+            (RECV_US, letter.recv_us.as_deref()),
+            (SRC, letter.src.as_deref()),
         ]
         .into_iter()
+        .filter(|(_, value)| value.is_some())
         .fold(OwnedHeaders::new(), |headers, (key, value)| {
-            headers.insert(Header {
-                key,
-                value: Some(value),
-            })
+            headers.insert(Header { key, value })
         });
         let mut record = FutureRecord::<[u8], [u8]>::to(&self.topic)
             .payload(first(&letter.value, most))

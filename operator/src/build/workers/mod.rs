@@ -111,7 +111,7 @@ fn processor(pipeline: &ValidatedPipeline, resources: &mut Resources) {
         name: pipeline.names.of(role),
         extra_label: None,
         placement: spec.placement.as_ref(),
-        replicas: spec.replicas,
+        replicas: pipeline.processors,
         resources: spec
             .resources
             .clone()

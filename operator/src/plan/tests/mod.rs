@@ -1,5 +1,6 @@
 //! Order and safety, case by case and for any state of the world.
 
+mod autoscaling;
 mod cases;
 mod hdfs;
 mod properties;

@@ -134,6 +134,16 @@ pub enum Problem {
     )]
     RollIntervalTooShort,
     #[error(
+        "spec.processor.autoscaling.maxBehind must be at least 10 s, because the ends of partitions are looked at every 5 s; \
+         raise it"
+    )]
+    MaxBehindTooShort,
+    #[error(
+        "spec.processor.autoscaling.scaleDownAfter must be at least one minute, because partitions change hands each time; \
+         raise it"
+    )]
+    ScaleDownTooSoon,
+    #[error(
         "spec.processor.hot.candles: `{0}` is longer than a day, which is the longest interval; remove it"
     )]
     CandleTooLong(String),
@@ -168,6 +178,8 @@ impl Problem {
             Self::RollSizeOutOfRange => "RollSizeOutOfRange",
             Self::BufferOutOfRange { .. } => "BufferOutOfRange",
             Self::RollIntervalTooShort => "RollIntervalTooShort",
+            Self::MaxBehindTooShort => "MaxBehindTooShort",
+            Self::ScaleDownTooSoon => "ScaleDownTooSoon",
             Self::CandleTooLong(_) => "CandleTooLong",
             Self::TooManyShards { .. } => "TooManyShards",
             Self::DuplicateSymbol(_) => "DuplicateSymbol",

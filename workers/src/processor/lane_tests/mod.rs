@@ -36,11 +36,11 @@ use crate::{
 
 const TOPIC: &str = "crypto-stream";
 const DEAD_LETTERS: &str = "crypto-stream.dlq";
-const PARTITIONS: i32 = 4;
+pub(super) const PARTITIONS: i32 = 4;
 /// The machine may be busy with other tests.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-struct Topic {
+pub(super) struct Topic {
     /// Dropping it stops the broker.
     cluster: MockCluster<'static, DefaultProducerContext>,
     endpoint: KafkaEndpoint,
@@ -48,7 +48,7 @@ struct Topic {
 }
 
 impl Topic {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::with_partitions(PARTITIONS)
     }
 
@@ -83,7 +83,7 @@ impl Topic {
     }
 
     /// A symbol of its own for each partition.
-    async fn send_trades(&self, ids: std::ops::Range<u64>) {
+    pub(super) async fn send_trades(&self, ids: std::ops::Range<u64>) {
         for id in ids {
             for partition in 0..PARTITIONS {
                 self.send(partition, &event(&trade(&format!("SYM{partition}"), id, 0)))
@@ -93,8 +93,8 @@ impl Topic {
     }
 }
 
-struct Member {
-    board: Board,
+pub(super) struct Member {
+    pub(super) board: Board,
     metrics: LaneMetrics,
     stop: CancellationToken,
     task: JoinHandle<()>,
@@ -111,7 +111,7 @@ impl Member {
         Self::run(topic, "archive", lane)
     }
 
-    fn run(topic: &Topic, name: &'static str, lane: impl Lane) -> Self {
+    pub(super) fn run(topic: &Topic, name: &'static str, lane: impl Lane) -> Self {
         let health = Health::new();
         let (board, metrics) = (Board::default(), LaneMetrics::unregistered());
         let runner = LaneRunner {
@@ -137,13 +137,13 @@ impl Member {
         }
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.stop.cancel();
         self.task.await.unwrap();
     }
 }
 
-async fn until(what: &str, condition: impl Fn() -> bool) {
+pub(super) async fn until(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
         assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");

@@ -1,0 +1,158 @@
+//! Whether trades flow, and what is wrong where they do not.
+
+use crds::{
+    gap::{GapRecord, GapState},
+    status::DataFlow,
+    wire::IngestStatus,
+};
+use jiff::Timestamp;
+
+use super::{Answers, LANES};
+
+/// Gaps named in the condition.
+const NAMED_GAPS: usize = 5;
+/// Longest time that a trade is taken to need from ingest to its place in the archive's lag.
+const IN_FLIGHT_MS: i64 = 60_000;
+
+/// A condition's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Trades arrive and none is missing.
+    pub flowing: bool,
+    /// Stable, `CamelCase`.
+    pub reason: &'static str,
+    /// In words.
+    pub message: String,
+}
+
+/// Whether trades flow.
+pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verdict {
+    let no = |reason, message: String| Verdict {
+        flowing: false,
+        reason,
+        message,
+    };
+    let Some(flow) = flow else {
+        return no("WorkersNotStarted", "no worker runs yet".to_owned());
+    };
+    let silent = |answers: usize, all: usize| answers < all || all == 0;
+    let feeds: Vec<_> = answers.ingest.iter().flatten().collect();
+    if silent(feeds.len(), answers.ingest.len()) {
+        return no("IngestSilent", "an ingest worker does not answer yet".to_owned());
+    }
+    if let Some(message) = waiting_for_kafka(&feeds) {
+        return no("KafkaUnreachable", message);
+    }
+    if feeds.iter().any(|feed| !feed.connected) {
+        return no(
+            "FeedDisconnected",
+            "an ingest worker is not connected to the exchange and connects again".to_owned(),
+        );
+    }
+    if answers.processors.is_empty() {
+        return no(
+            "ProcessorSilent",
+            "no processor runs; trades wait in Kafka".to_owned(),
+        );
+    }
+    if answers.processors.iter().any(Option::is_none) {
+        return no("ProcessorSilent", "a processor does not answer yet".to_owned());
+    }
+    if let Some(message) = waiting(answers) {
+        return no("LaneWaiting", message);
+    }
+    let gaps: Vec<&GapRecord> = feeds.iter().flat_map(|feed| &feed.gaps).collect();
+    let unrepairable: Vec<&GapRecord> = gaps
+        .iter()
+        .copied()
+        .filter(|gap| gap.state == GapState::Unrepairable)
+        .collect();
+    if let Some(first) = unrepairable.first() {
+        let why = first.last_error.as_deref().unwrap_or("no answer");
+        return no(
+            "IdsMissing",
+            format!(
+                "trade ids cannot be fetched from the exchange ({why}), which is asked on: {}",
+                named(&unrepairable)
+            ),
+        );
+    }
+    let yes = |reason, message: String| Verdict {
+        flowing: true,
+        reason,
+        message,
+    };
+    if !gaps.is_empty() {
+        return yes(
+            "RepairingGaps",
+            format!("trade ids are being fetched from the exchange: {}", named(&gaps)),
+        );
+    }
+    if flow.missing_ids > 0 && may_be_on_their_way(flow, &feeds, now) {
+        return yes(
+            "ArchivingRepairs",
+            "trades that arrived late are in Kafka and not in the archive yet".to_owned(),
+        );
+    }
+    if flow.missing_ids > 0 {
+        return no(
+            "IdsMissing",
+            format!(
+                "{} trade ids are in no archive file; the auditor names them",
+                flow.missing_ids
+            ),
+        );
+    }
+    if flow.ingested_trades == 0 {
+        return no("NoTradesYet", "connected; waiting for the first trade".to_owned());
+    }
+    yes(
+        "TradesFlow",
+        "feeds are connected, both lanes run, no trade is missing".to_owned(),
+    )
+}
+
+/// Which lane waits for its sink, and why.
+pub fn waiting(answers: &Answers) -> Option<String> {
+    LANES.into_iter().find_map(|(name, pick)| {
+        let mut lanes = answers.processors.iter().flatten().filter_map(pick);
+        let why = lanes.find_map(|lane| lane.waiting.clone())?;
+        Some(format!("the {name} lane waits: {why}"))
+    })
+}
+
+/// Set when trades wait on ingest's disk: more than the producers' buffers hold.
+fn waiting_for_kafka(feeds: &[&IngestStatus]) -> Option<String> {
+    let spooled = feeds
+        .iter()
+        .fold(0, |sum: u64, feed| sum.saturating_add(feed.spooled));
+    if feeds.iter().any(|feed| feed.held) {
+        return Some(format!(
+            "Kafka does not take the trades of an ingest worker, and its buffer is full ({spooled} on the disk): the feed is \
+             closed until there is room, and what it misses is fetched afterwards"
+        ));
+    }
+    (spooled > 0).then(|| {
+        format!(
+            "Kafka does not take trades as fast as they come; {spooled} wait on the disks of ingest, in order"
+        )
+    })
+}
+
+/// What ingest sent late is in the archive once the archive's lag no longer reaches back to it.
+fn may_be_on_their_way(flow: &DataFlow, feeds: &[&IngestStatus], now: Timestamp) -> bool {
+    let late_ms = feeds.iter().map(|feed| feed.late_ms).max().unwrap_or(0);
+    let archived_until_ms = now.as_millisecond() - flow.archive_lag_seconds.saturating_mul(1_000);
+    late_ms > 0 && archived_until_ms <= late_ms.saturating_add(IN_FLIGHT_MS)
+}
+
+/// The first few, and how many more.
+fn named(gaps: &[&GapRecord]) -> String {
+    let names: Vec<String> = gaps.iter().take(NAMED_GAPS).map(ToString::to_string).collect();
+    let more = gaps.len() - names.len();
+    if more == 0 {
+        names.join(", ")
+    } else {
+        format!("{} and {more} more", names.join(", "))
+    }
+}

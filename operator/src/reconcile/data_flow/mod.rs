@@ -1,0 +1,39 @@
+//! From the workers' answers to `status.dataFlow` and the condition `DataFlowing`. Pure.
+
+mod judge;
+mod merge;
+#[cfg(test)]
+mod tests;
+
+use crds::wire::{IngestStatus, LaneStatus, ProcessorStatus};
+
+pub use judge::{Verdict, judge, waiting};
+pub use merge::{behind, merge};
+
+/// The answers of all workers; `None` where one did not answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// Of ingest workers.
+    pub ingest: Vec<Option<IngestStatus>>,
+    /// Of processors.
+    pub processors: Vec<Option<ProcessorStatus>>,
+}
+
+/// What the answers are held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Partitions of the topic of trades.
+    pub partitions: i32,
+    /// Whether the archive lane is asked for.
+    pub archive: bool,
+    /// Whether the hot lane is asked for.
+    pub hot: bool,
+    /// Seconds since the workers were last asked.
+    pub seconds: i64,
+}
+
+type Pick = fn(&ProcessorStatus) -> Option<&LaneStatus>;
+const LANES: [(&str, Pick); 2] = [
+    ("archive", |status| status.archive.as_ref()),
+    ("hot", |status| status.hot.as_ref()),
+];

@@ -1,0 +1,312 @@
+//! What the figures and the verdict hold.
+
+use std::collections::BTreeMap;
+
+use crds::{
+    gap::{GapCause, GapRecord, GapState},
+    spec::Exchange,
+    status::DataFlow,
+    wire::{PartitionStatus, SymbolStatus},
+};
+use jiff::Timestamp;
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::constant(1_610_064_000, 0);
+
+fn partition(next: i64, end: i64, trades: u64) -> PartitionStatus {
+    PartitionStatus {
+        next_offset: next,
+        end_offset: end,
+        trades,
+        ..PartitionStatus::default()
+    }
+}
+
+fn processor(partitions: &[(i32, PartitionStatus)]) -> ProcessorStatus {
+    let lane = LaneStatus {
+        waiting: None,
+        partitions: partitions.iter().cloned().collect(),
+    };
+    ProcessorStatus {
+        archive: Some(lane.clone()),
+        hot: Some(lane),
+    }
+}
+
+fn ingest(connected: bool, last_ms: i64) -> IngestStatus {
+    let symbol = SymbolStatus {
+        last_trade_time_ms: last_ms,
+        ..SymbolStatus::default()
+    };
+    IngestStatus {
+        connected,
+        symbols: BTreeMap::from([("BTCUSDT".to_owned(), symbol)]),
+        ..IngestStatus::default()
+    }
+}
+
+const fn frame(partitions: i32) -> Frame {
+    Frame {
+        partitions,
+        archive: true,
+        hot: true,
+        seconds: 0,
+    }
+}
+
+fn answers(processors: Vec<Option<ProcessorStatus>>) -> Answers {
+    Answers {
+        ingest: vec![Some(ingest(true, 1_610_064_000_278))],
+        processors,
+    }
+}
+
+#[test]
+fn partitions_of_all_processors_are_added() {
+    let flow = merge(
+        None,
+        &answers(vec![
+            Some(processor(&[(0, partition(5, 6, 5))])),
+            Some(processor(&[(1, partition(7, 7, 7))])),
+        ]),
+        frame(2),
+    )
+    .unwrap();
+    assert_eq!(
+        (flow.archived_trades, flow.hot_trades, flow.ingested_trades),
+        (12, 12, 13)
+    );
+    assert_eq!(flow.last_trade_time.as_deref(), Some("2021-01-08T00:00:00.278Z"));
+}
+
+#[test]
+fn a_partition_that_changes_hands_counts_once_as_its_new_owner_says() {
+    let flow = merge(
+        None,
+        &answers(vec![
+            Some(processor(&[(0, partition(5, 9, 5))])),
+            Some(processor(&[(0, partition(9, 9, 9))])),
+        ]),
+        frame(1),
+    )
+    .unwrap();
+    assert_eq!(flow.archived_trades, 9);
+}
+
+#[test]
+fn totals_do_not_fall_when_a_worker_is_silent() {
+    let mut missing = partition(5, 5, 5);
+    missing.missing_ids = 3;
+    let full = answers(vec![
+        Some(processor(&[(0, missing)])),
+        Some(processor(&[(1, partition(7, 7, 7))])),
+    ]);
+    let before = merge(None, &full, frame(2)).unwrap();
+    assert_eq!(before.missing_ids, 3);
+    let half = answers(vec![None, Some(processor(&[(1, partition(7, 7, 7))]))]);
+    let after = merge(Some(&before), &half, frame(2)).unwrap();
+    assert_eq!(after, before);
+}
+
+#[test]
+fn figures_stay_when_no_worker_runs() {
+    let before = DataFlow {
+        archived_trades: 5,
+        ..DataFlow::default()
+    };
+    assert_eq!(merge(Some(&before), &Answers::default(), frame(1)), Some(before));
+    assert_eq!(merge(None, &Answers::default(), frame(1)), None);
+}
+
+#[test]
+fn lag_grows_while_nobody_speaks_for_a_partition() {
+    let lagging = |seconds: u64| {
+        let mut partition = partition(5, 6, 5);
+        partition.lag_seconds = seconds;
+        partition
+    };
+    let full = answers(vec![
+        Some(processor(&[(0, lagging(3))])),
+        Some(processor(&[(1, lagging(4))])),
+    ]);
+    let lags = |flow: &DataFlow| (flow.archive_lag_seconds, flow.hot_lag_seconds);
+    let later = Frame {
+        seconds: 15,
+        ..frame(2)
+    };
+    let told = merge(None, &full, later).unwrap();
+    assert_eq!(lags(&told), (4, 4));
+    let half = answers(vec![None, Some(processor(&[(1, lagging(5))]))]);
+    let aged = merge(Some(&told), &half, later).unwrap();
+    assert_eq!(lags(&aged), (19, 19));
+    for silence in [answers(vec![None, None]), answers(vec![]), Answers::default()] {
+        assert_eq!(lags(&merge(Some(&aged), &silence, later).unwrap()), (34, 34));
+    }
+    // What is told counts again as soon as all is told, and a lane that is not asked for trails nothing.
+    assert_eq!(lags(&merge(Some(&aged), &full, later).unwrap()), (4, 4));
+    let archive_only = Frame { hot: false, ..later };
+    assert_eq!(lags(&merge(Some(&aged), &half, archive_only).unwrap()), (34, 0));
+}
+
+#[test]
+fn reading_is_behind_by_the_slowest_partition_and_unknown_while_one_has_no_owner() {
+    let reading = |archive: u64, hot: u64| {
+        let mut told = processor(&[(0, partition(5, 6, 5))]);
+        let set = |lane: &mut Option<LaneStatus>, seconds| {
+            let lane = lane.as_mut().unwrap();
+            lane.partitions.get_mut(&0).unwrap().behind_seconds = seconds;
+        };
+        set(&mut told.archive, archive);
+        set(&mut told.hot, hot);
+        answers(vec![Some(told)])
+    };
+    assert_eq!(behind(&reading(7, 3), frame(1)), Some(7));
+    assert_eq!(behind(&reading(7, 9), frame(1)), Some(9));
+    let archive_only = Frame {
+        hot: false,
+        ..frame(1)
+    };
+    assert_eq!(behind(&reading(7, 9), archive_only), Some(7));
+    assert_eq!(behind(&reading(7, 9), frame(2)), None);
+    assert_eq!(behind(&answers(vec![None]), frame(1)), None);
+    let flow = merge(None, &reading(7, 9), frame(1)).unwrap();
+    assert_eq!((flow.archive_behind_seconds, flow.hot_behind_seconds), (7, 9));
+}
+
+fn gap(symbol: &str, from_id: u64, state: GapState) -> GapRecord {
+    GapRecord {
+        exchange: Exchange::Binance,
+        symbol: symbol.to_owned(),
+        from_id,
+        to_id: from_id + 11,
+        cause: GapCause::Disconnect,
+        state,
+        missing_ids: 12,
+        repaired_ids: 0,
+        detected_ms: 0,
+        closed_ms: None,
+        last_error: Some("RestRefused".to_owned()),
+        updated_ms: 0,
+    }
+}
+
+fn with_gaps(gaps: Vec<GapRecord>) -> Answers {
+    let mut answers = answers(vec![Some(processor(&[(0, partition(5, 5, 5))]))]);
+    let feed = answers.ingest[0].as_mut().unwrap();
+    feed.symbols.get_mut("BTCUSDT").unwrap().missing_ids = 12 * gaps.len() as u64;
+    feed.gaps = gaps;
+    answers
+}
+
+#[test]
+fn ids_that_ingest_misses_count_before_the_archive_can_know_of_them() {
+    let answers = with_gaps(vec![gap("BTCUSDT", 106, GapState::Open)]);
+    assert_eq!(merge(None, &answers, frame(1)).unwrap().missing_ids, 12);
+    let mut silent = answers.clone();
+    silent.ingest = vec![None];
+    let before = merge(None, &answers, frame(1));
+    assert_eq!(merge(before.as_ref(), &silent, frame(1)).unwrap().missing_ids, 12);
+}
+
+#[test]
+fn two_feeds_of_one_symbol_miss_an_id_once() {
+    let mut answers = with_gaps(vec![gap("BTCUSDT", 106, GapState::Open)]);
+    answers.ingest.push(answers.ingest[0].clone());
+    assert_eq!(merge(None, &answers, frame(1)).unwrap().missing_ids, 12);
+}
+
+#[test]
+fn a_gap_under_repair_is_named_and_one_that_cannot_be_repaired_stops_the_flow() {
+    let open = with_gaps((0..7).map(|n| gap("BTCUSDT", n * 100, GapState::Open)).collect());
+    let verdict = judge(merge(None, &open, frame(1)).as_ref(), &open, NOW);
+    assert_eq!((verdict.flowing, verdict.reason), (true, "RepairingGaps"));
+    assert!(
+        verdict.message.ends_with("BTCUSDT 400-411 and 2 more"),
+        "{}",
+        verdict.message
+    );
+
+    let stuck = with_gaps(vec![
+        gap("ETHUSDT", 7, GapState::Open),
+        gap("BTCUSDT", 106, GapState::Unrepairable),
+    ]);
+    let verdict = judge(merge(None, &stuck, frame(1)).as_ref(), &stuck, NOW);
+    assert_eq!((verdict.flowing, verdict.reason), (false, "IdsMissing"));
+    assert!(
+        verdict.message.ends_with("BTCUSDT 106-117"),
+        "{}",
+        verdict.message
+    );
+    assert!(verdict.message.contains("RestRefused"), "{}", verdict.message);
+}
+
+#[test]
+fn what_arrived_late_may_wait_in_kafka_as_long_as_the_archive_lags() {
+    let flow = DataFlow {
+        ingested_trades: 9,
+        missing_ids: 3,
+        archive_lag_seconds: 300,
+        ..DataFlow::default()
+    };
+    let late_since = |seconds: i64| {
+        let mut answers = with_gaps(vec![]);
+        answers.ingest[0].as_mut().unwrap().late_ms = (NOW.as_second() - seconds) * 1_000;
+        judge(Some(&flow), &answers, NOW).reason
+    };
+    assert_eq!(late_since(200), "ArchivingRepairs");
+    assert_eq!(late_since(600), "IdsMissing");
+}
+
+#[test]
+fn missing_ids_fall_once_they_are_repaired() {
+    let before = DataFlow {
+        missing_ids: 3,
+        ..DataFlow::default()
+    };
+    let repaired = answers(vec![Some(processor(&[(0, partition(5, 5, 5))]))]);
+    assert_eq!(merge(Some(&before), &repaired, frame(1)).unwrap().missing_ids, 0);
+}
+
+#[test]
+fn the_verdict_names_the_first_thing_that_is_wrong() {
+    let flow = DataFlow {
+        ingested_trades: 9,
+        ..DataFlow::default()
+    };
+    let good = answers(vec![Some(processor(&[]))]);
+    assert!(judge(Some(&flow), &good, NOW).flowing);
+
+    let reason = |flow: &DataFlow, answers: &Answers| judge(Some(flow), answers, NOW).reason;
+    let mut disconnected = good.clone();
+    disconnected.ingest = vec![Some(ingest(false, 0))];
+    assert_eq!(reason(&flow, &disconnected), "FeedDisconnected");
+    let mut waiting = good.clone();
+    waiting.ingest[0].as_mut().unwrap().spooled = 7;
+    assert_eq!(reason(&flow, &waiting), "KafkaUnreachable");
+    let verdict = judge(Some(&flow), &waiting, NOW);
+    assert!(verdict.message.contains("; 7 wait"), "{}", verdict.message);
+    // A feed that is closed on purpose is not one that cannot connect.
+    let mut held = disconnected.clone();
+    held.ingest[0].as_mut().unwrap().held = true;
+    let verdict = judge(Some(&flow), &held, NOW);
+    assert_eq!(verdict.reason, "KafkaUnreachable");
+    assert!(verdict.message.contains("full"), "{}", verdict.message);
+    let mut silent = good.clone();
+    silent.ingest.push(None);
+    assert_eq!(reason(&flow, &silent), "IngestSilent");
+    let mut silent = good.clone();
+    silent.processors.push(None);
+    assert_eq!(reason(&flow, &silent), "ProcessorSilent");
+    assert_eq!(reason(&flow, &answers(vec![])), "ProcessorSilent");
+    let mut waiting = good.clone();
+    let lane = waiting.processors[0].as_mut().unwrap().hot.as_mut().unwrap();
+    lane.waiting = Some("CassandraUnavailable".to_owned());
+    assert_eq!(reason(&flow, &waiting), "LaneWaiting");
+    let missing = DataFlow {
+        missing_ids: 1,
+        ..flow
+    };
+    assert_eq!(reason(&missing, &good), "IdsMissing");
+    assert_eq!(reason(&DataFlow::default(), &good), "NoTradesYet");
+}
