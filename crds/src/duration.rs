@@ -32,9 +32,9 @@ pub(crate) fn days(count: u64) -> HumanDuration {
     HumanDuration(format!("{count}d"), Duration::from_secs(count * 86_400))
 }
 
-/// So many minutes, written `5m`.
-pub(crate) fn minutes(count: u64) -> HumanDuration {
-    HumanDuration(format!("{count}m"), Duration::from_secs(count * 60))
+/// So many hours, written `1h`.
+pub(crate) fn hours(count: u64) -> HumanDuration {
+    HumanDuration(format!("{count}h"), Duration::from_secs(count * 3_600))
 }
 
 impl FromStr for HumanDuration {

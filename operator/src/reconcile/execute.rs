@@ -74,7 +74,8 @@ impl Pass<'_> {
             observed,
         };
         let (answers, executed) = if paused {
-            (self.ask(observed).await, Ok(Executed::default()))
+            let suspended = applier.suspend().await.map(|()| Executed::default());
+            (self.ask(observed).await, suspended)
         } else {
             futures::join!(self.ask(observed), self.execute(&applier, &plan, &wanted))
         };

@@ -60,7 +60,13 @@ async fn compact(arguments: &Arguments) -> anyhow::Result<Report> {
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        let Report { hours, merged, made, rows, .. } = &report;
+        let Report {
+            hours,
+            merged,
+            made,
+            rows,
+            ..
+        } = &report;
         println!(
             "{hours} hours: {merged} files of {} bytes became {made} of {} bytes with {rows} rows; {} hours failed",
             report.bytes_before,

@@ -1,5 +1,7 @@
-//! The workers: ingest (one Deployment per shard), processor, and the configuration of the auditor, which is run by hand.
+//! The workers: ingest (one Deployment per shard), processor, the compactor's CronJob, and the configuration of the auditor,
+//! which is run by hand.
 
+mod compactor;
 mod config;
 mod deployment;
 mod shards;
@@ -10,8 +12,11 @@ use crds::names::{LABEL_SHARD, Names, Role, WORKER_HTTP_PORT};
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::util::intstr::IntOrString};
 use serde::Serialize;
 
-pub use self::config::{cassandra_endpoint, hdfs_endpoint, kafka_endpoint};
 use self::deployment::Worker;
+pub use self::{
+    compactor::{COMPACTOR, compactor_name},
+    config::{cassandra_endpoint, hdfs_endpoint, kafka_endpoint},
+};
 use super::{Resources, files::Files, metadata};
 use crate::reconcile::validate::{ValidatedPipeline, requirements};
 
@@ -54,6 +59,7 @@ pub(super) fn build(pipeline: &ValidatedPipeline, resources: &mut Resources) {
     }
     ingest(pipeline, resources);
     processor(pipeline, resources);
+    resources.cron_jobs.extend(compactor::cron_job(pipeline));
     let files = config_file(&config::auditor(pipeline));
     resources
         .config_maps

@@ -204,7 +204,9 @@ impl SwapStore for MemoryStore {
 
     async fn replace(&self, from: &str, to: &str) -> Result<(), StoreError> {
         self.change(|files| {
-            let bytes = files.remove(from).ok_or_else(|| StoreError::NotFound(from.to_owned()))?;
+            let bytes = files
+                .remove(from)
+                .ok_or_else(|| StoreError::NotFound(from.to_owned()))?;
             files.insert(to.to_owned(), bytes);
             Ok(())
         })

@@ -49,7 +49,11 @@ impl Keys {
 
     /// Of one row, which must be there.
     pub fn at(&self, row: usize) -> Key<'_> {
-        (self.exchanges.value(row), self.symbols.value(row), self.ids.value(row))
+        (
+            self.exchanges.value(row),
+            self.symbols.value(row),
+            self.ids.value(row),
+        )
     }
 }
 
@@ -71,7 +75,9 @@ impl Digest {
             if rows.num_rows() == 0 {
                 continue;
             }
-            let before = last.as_ref().map(|(exchange, symbol, id)| (exchange.as_str(), symbol.as_str(), *id));
+            let before = last
+                .as_ref()
+                .map(|(exchange, symbol, id)| (exchange.as_str(), symbol.as_str(), *id));
             sorted &= before.is_none_or(|before| before <= keys.at(0));
             sorted &= (1..rows.num_rows()).all(|row| keys.at(row - 1) <= keys.at(row));
             let (exchange, symbol, id) = keys.at(rows.num_rows() - 1);
@@ -102,7 +108,10 @@ impl Digest {
         let mut row = 0;
         while row < rows.num_rows() {
             let (exchange, symbol, _) = keys.at(row);
-            let ids = self.ids.entry((exchange.to_owned(), symbol.to_owned())).or_default();
+            let ids = self
+                .ids
+                .entry((exchange.to_owned(), symbol.to_owned()))
+                .or_default();
             while row < rows.num_rows() && (exchange, symbol) == (keys.at(row).0, keys.at(row).1) {
                 ids.insert(keys.at(row).2.cast_unsigned());
                 row += 1;
@@ -128,7 +137,9 @@ fn hash(hashers: &mut [DefaultHasher], column: &dyn Array) -> Result<(), Parquet
         feed(hashers, column.iter());
     } else {
         let type_ = column.data_type();
-        return Err(ParquetError::General(format!("a column of type {type_} is not the archive's")));
+        return Err(ParquetError::General(format!(
+            "a column of type {type_} is not the archive's"
+        )));
     }
     Ok(())
 }

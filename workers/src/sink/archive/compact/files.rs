@@ -82,7 +82,11 @@ pub fn prepare(originals: &[Original], run: &str) -> Result<Prepared, CompactErr
         columns,
         None,
     );
-    let footer = encoded(&ParquetMetaDataBuilder::new(about).set_row_groups(row_groups).build())?;
+    let footer = encoded(
+        &ParquetMetaDataBuilder::new(about)
+            .set_row_groups(row_groups)
+            .build(),
+    )?;
     whole.push(footer.clone());
     if Digest::of(whole)?.0 != expected {
         return Err(CompactError::Differs);
@@ -104,7 +108,10 @@ pub fn prepare(originals: &[Original], run: &str) -> Result<Prepared, CompactErr
 /// Whether a file that compaction made is one sorted file.
 pub fn is_sorted(metadata: &ParquetMetaData) -> bool {
     let marks = metadata.file_metadata().key_value_metadata();
-    marks.into_iter().flatten().any(|mark| mark.key == STATE && mark.value.as_deref() == Some(SORTED))
+    marks
+        .into_iter()
+        .flatten()
+        .any(|mark| mark.key == STATE && mark.value.as_deref() == Some(SORTED))
 }
 
 fn marks(state: &str, run: &str) -> Vec<KeyValue> {
@@ -123,19 +130,30 @@ fn empty(run: &str) -> Result<Bytes, ParquetError> {
 }
 
 fn metadata(file: &Bytes) -> Result<ParquetMetaData, ParquetError> {
-    ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Skip).parse_and_finish(file)
+    ParquetMetaDataReader::new()
+        .with_page_index_policy(PageIndexPolicy::Skip)
+        .parse_and_finish(file)
 }
 
 fn encoded(metadata: &ParquetMetaData) -> Result<Bytes, ParquetError> {
     let mut bytes = Vec::new();
-    ParquetMetaDataWriter::new(&mut bytes, metadata).with_preserve_page_index_locations(false).finish()?;
+    ParquetMetaDataWriter::new(&mut bytes, metadata)
+        .with_preserve_page_index_locations(false)
+        .finish()?;
     Ok(bytes.into())
 }
 
 /// The row group as it is `start` bytes further on. Its page indexes are left behind: they hold places of their own.
-fn shifted(row_group: &RowGroupMetaData, start: u64, ordinal: usize) -> Result<RowGroupMetaData, ParquetError> {
+fn shifted(
+    row_group: &RowGroupMetaData,
+    start: u64,
+    ordinal: usize,
+) -> Result<RowGroupMetaData, ParquetError> {
     let start = i64::try_from(start).map_err(|error| ParquetError::External(error.into()))?;
-    let columns = row_group.columns().iter().map(|column| shifted_column(column.clone(), start));
+    let columns = row_group
+        .columns()
+        .iter()
+        .map(|column| shifted_column(column.clone(), start));
     let mut builder = row_group
         .clone()
         .into_builder()

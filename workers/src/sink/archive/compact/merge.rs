@@ -147,7 +147,8 @@ impl Merge {
     fn write(&mut self) -> Result<(), ParquetError> {
         if !self.chosen.is_empty() {
             let held: Vec<&RecordBatch> = self.held.iter().collect();
-            self.writer.write(&interleave_record_batch(&held, &self.chosen)?)?;
+            self.writer
+                .write(&interleave_record_batch(&held, &self.chosen)?)?;
             self.chosen.clear();
         }
         let mut kept = Vec::with_capacity(self.runs.len());

@@ -50,7 +50,9 @@ pub enum CompactError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// An original is damaged. Nothing of its hour is touched.
-    #[error("{path}: {source}; the hour stays as it is. Keep the file for inspection and put a sound one in its place")]
+    #[error(
+        "{path}: {source}; the hour stays as it is. Keep the file for inspection and put a sound one in its place"
+    )]
     Unreadable {
         /// Relative to the archive's folder.
         path: String,
@@ -144,8 +146,8 @@ impl<S: SwapStore> Compactor<S> {
 
     /// Merges what may be merged now. An hour that fails does not keep the others from it.
     pub async fn run(mut self, now: SystemTime) -> Result<Report, CompactError> {
-        self.take_over().await?;
         let deleted = clean::orphans(&*self.store, "", now).await?;
+        self.take_over().await?;
         let mut files = self.store.list("").await?;
         for stray in files.extract_if(.., |file| plan::is_stray_footer(&file.path)) {
             self.store.delete(&stray.path).await?;
@@ -156,7 +158,11 @@ impl<S: SwapStore> Compactor<S> {
             if let Err(error) = self.hour(hour, candidates).await {
                 let (reason, message) = (error.reason(), error.to_string());
                 tracing::error!(%hour, reason, message, "the hour stays as it is");
-                self.report.failed.push(Failure { hour, reason, message });
+                self.report.failed.push(Failure {
+                    hour,
+                    reason,
+                    message,
+                });
             }
         }
         self.store.delete(&format!("{FOLDER}/{}", self.run)).await?;
@@ -187,9 +193,14 @@ impl<S: SwapStore> Compactor<S> {
     async fn take_over(&self) -> Result<(), CompactError> {
         self.store.delete(FOLDER).await?;
         let own = format!("{FOLDER}/{}/", self.run);
-        self.store.write(&format!("{own}run"), Bytes::from(self.run.clone())).await?;
+        self.store
+            .write(&format!("{own}run"), Bytes::from(self.run.clone()))
+            .await?;
         for file in self.store.list(FOLDER).await? {
-            let other = file.path.strip_prefix(FOLDER).map(|path| path.trim_start_matches('/'));
+            let other = file
+                .path
+                .strip_prefix(FOLDER)
+                .map(|path| path.trim_start_matches('/'));
             match other.and_then(|path| path.split('/').next()) {
                 Some(other) if *other > *self.run => return Err(CompactError::Superseded(other.to_owned())),
                 Some(other) if other != self.run => self.store.delete(&format!("{FOLDER}/{other}")).await?,
@@ -245,7 +256,8 @@ impl<S: SwapStore> Compactor<S> {
             });
         }
         let run = self.run.clone();
-        let prepared: Prepared = tokio::task::spawn_blocking(move || files::prepare(&originals, &run)).await??;
+        let prepared: Prepared =
+            tokio::task::spawn_blocking(move || files::prepare(&originals, &run)).await??;
         let swap = Swap {
             store: &*self.store,
             run: &self.run,

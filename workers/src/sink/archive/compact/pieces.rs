@@ -53,7 +53,9 @@ impl ChunkReader for Pieces {
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
         let rest = self.from(start)?;
         if length > rest.len() {
-            return Err(ParquetError::EOF(format!("{length} bytes at {start} are not in one file")));
+            return Err(ParquetError::EOF(format!(
+                "{length} bytes at {start} are not in one file"
+            )));
         }
         Ok(rest.slice(..length))
     }

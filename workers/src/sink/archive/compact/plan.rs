@@ -190,7 +190,10 @@ mod tests {
             file(&path, now()),
             file("dt=2021-01-08/hour=00/mine.parquet", UNIX_EPOCH),
             file(&footer_path(hour, "7-x", 1), UNIX_EPOCH),
-            file("_tmp/w/part-3-00000000000000000042-dt=2021-01-08-hour=00-1.parquet", UNIX_EPOCH),
+            file(
+                "_tmp/w/part-3-00000000000000000042-dt=2021-01-08-hour=00-1.parquet",
+                UNIX_EPOCH,
+            ),
         ];
         assert_eq!(paths(&files, now()), [path.clone()]);
         assert_eq!(BatchId::parse(&path), None);

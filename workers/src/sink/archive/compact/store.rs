@@ -17,11 +17,8 @@ pub trait SwapStore: ArchiveStore {
     /// Fails with [`StoreError::NotFound`] and changes nothing when one of them is not there, as when the same request
     /// came before and its answer was lost. HDFS refuses sources of other folders, empty ones, the same one twice, those
     /// in a snapshot, and those with a larger preferred block size than the target's (Hadoop's `FSDirConcatOp`).
-    fn concat(
-        &self,
-        target: &str,
-        sources: &[String],
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn concat(&self, target: &str, sources: &[String])
+    -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Renames a file over another: for every reader at one moment. Fails with [`StoreError::NotFound`] when there is no
     /// file to rename.

@@ -8,10 +8,7 @@
 use bytes::Bytes;
 
 use super::{
-    super::{
-        layout::Hour,
-        store::StoreError,
-    },
+    super::{layout::Hour, store::StoreError},
     CompactError, FOLDER,
     files::Prepared,
     plan,
@@ -79,7 +76,13 @@ impl<S: SwapStore> Swap<'_, S> {
         }
     }
 
-    async fn join(&self, originals: &[String], target: &str, footer: &str, bytes: &Bytes) -> Result<(), StoreError> {
+    async fn join(
+        &self,
+        originals: &[String],
+        target: &str,
+        footer: &str,
+        bytes: &Bytes,
+    ) -> Result<(), StoreError> {
         let mut sources = originals.to_vec();
         sources.push(footer.to_owned());
         match self.store.concat(target, &sources).await {

@@ -88,7 +88,11 @@ impl Watched {
         if let Some(due) = due {
             due(self);
         }
-        assert_eq!(rows(&self.inner), *self.expected.lock().unwrap(), "after change {number}");
+        assert_eq!(
+            rows(&self.inner),
+            *self.expected.lock().unwrap(),
+            "after change {number}"
+        );
         if number == self.at { Err(killed()) } else { answer }
     }
 }
@@ -134,7 +138,10 @@ fn rows(store: &MemoryStore) -> BTreeMap<(String, i64), usize> {
     let mut rows = BTreeMap::new();
     for (path, bytes) in visible(store) {
         if let Ok(file) = SerializedFileReader::new(bytes) {
-            for row in file.get_row_iter(None).unwrap_or_else(|error| panic!("{path}: {error}")) {
+            for row in file
+                .get_row_iter(None)
+                .unwrap_or_else(|error| panic!("{path}: {error}"))
+            {
                 // A damaged page is for the test to know, not for the reader.
                 let Ok(row) = row else { break };
                 let key = (row.get_string(1).unwrap().clone(), row.get_long(2).unwrap());
@@ -191,8 +198,14 @@ fn batch(
 /// Two hours of two partitions, and the two newest batches of each, which fall into the first hour too.
 async fn archive() -> Arc<MemoryStore> {
     let store = Arc::new(MemoryStore::default());
-    let odd = [[("BTCUSDT", 1, 0), ("ADAUSDT", 3, 0)], [("BTCUSDT", 2, 0), ("BTCUSDT", 4, 1)]];
-    let even = [[("ETHUSDT", 7, 0), ("ETHUSDT", 6, 0)], [("BNBUSDT", 1, 1), ("ETHUSDT", 8, 1)]];
+    let odd = [
+        [("BTCUSDT", 1, 0), ("ADAUSDT", 3, 0)],
+        [("BTCUSDT", 2, 0), ("BTCUSDT", 4, 1)],
+    ];
+    let even = [
+        [("ETHUSDT", 7, 0), ("ETHUSDT", 6, 0)],
+        [("BNBUSDT", 1, 1), ("ETHUSDT", 8, 1)],
+    ];
     for (partition, batches) in [(0, odd), (1, even)] {
         for trades in batches {
             publish(&*store, partition, &trades).await;
@@ -224,8 +237,18 @@ fn assert_compacted(store: &MemoryStore) {
     for (path, bytes) in visible(store) {
         assert!(digest::Digest::of(bytes).unwrap().1, "{path} is sorted");
     }
-    let hidden: Vec<_> = store.files().keys().filter(|path| path.contains("compact") && path.contains('_')).cloned().collect();
-    assert!(hidden.iter().all(|path| !path.starts_with("_tmp") && !path.contains("/_")), "{hidden:?}");
+    let hidden: Vec<_> = store
+        .files()
+        .keys()
+        .filter(|path| path.contains("compact") && path.contains('_'))
+        .cloned()
+        .collect();
+    assert!(
+        hidden
+            .iter()
+            .all(|path| !path.starts_with("_tmp") && !path.contains("/_")),
+        "{hidden:?}"
+    );
 }
 
 #[tokio::test]
@@ -234,7 +257,10 @@ async fn a_closed_day_becomes_one_sorted_file_an_hour_and_then_stays_as_it_is() 
     let watched = Watched::new(&store, NEVER, Stop::After);
     let report = compact(&watched, "a").await.unwrap();
     assert_compacted(&store);
-    assert_eq!((report.hours, report.merged, report.made, report.rows), (2, 4, 2, 8));
+    assert_eq!(
+        (report.hours, report.merged, report.made, report.rows),
+        (2, 5, 2, 8)
+    );
     assert!(report.failed.is_empty());
 
     let before = store.files().clone();
@@ -250,7 +276,7 @@ async fn a_dry_run_tells_what_would_be_merged_and_changes_nothing() {
     let now = SystemTime::now();
     let watched = Watched::new(&store, 0, Stop::Before);
     let report = Compactor::new(watched, "a", now).dry_run(now).await.unwrap();
-    assert_eq!((report.hours, report.merged, report.made), (2, 4, 2));
+    assert_eq!((report.hours, report.merged, report.made), (2, 5, 2));
     assert_eq!(*store.files(), before);
 }
 
@@ -262,7 +288,11 @@ async fn a_compacted_file_holds_every_column_of_its_originals() {
         let mut rows = Vec::new();
         for (_, bytes) in visible(store) {
             let file = SerializedFileReader::new(bytes).unwrap();
-            rows.extend(file.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()));
+            rows.extend(
+                file.get_row_iter(None)
+                    .unwrap()
+                    .map(|row| row.unwrap().to_string()),
+            );
         }
         rows.sort();
         rows
@@ -304,7 +334,9 @@ async fn an_answer_that_is_lost_or_a_refusal_that_passes_is_ridden_out(
         store.fail(faults);
         let before = rows(&store);
         let inner = Watched::new(&store, NEVER, Stop::After);
-        let report = compact(&Arc::new(Retrying::new(Shared(inner))), "a").await.unwrap();
+        let report = compact(&Arc::new(Retrying::new(Shared(inner))), "a")
+            .await
+            .unwrap();
         assert!(report.failed.is_empty(), "{fault:?} at {at}: {report:?}");
         assert_compacted(&store);
         assert_eq!(rows(&store), before);
@@ -354,7 +386,12 @@ fn late(watched: &Watched, number: u64) {
     for (hour, bytes) in closed.files {
         watched.inner.files().insert(closed.id.path(hour), bytes);
     }
-    *watched.expected.lock().unwrap().entry(("LTCUSDT".to_owned(), i64::try_from(number).unwrap())).or_default() += 1;
+    *watched
+        .expected
+        .lock()
+        .unwrap()
+        .entry(("LTCUSDT".to_owned(), i64::try_from(number).unwrap()))
+        .or_default() += 1;
 }
 
 #[tokio::test]
@@ -367,14 +404,27 @@ async fn what_writers_add_meanwhile_and_later_is_kept_and_merged_by_the_next_run
         for number in 0..4 {
             let put = move |watched: &Watched| late(watched, number);
             let put: Meanwhile = Box::new(put);
-            watched.meanwhile.lock().unwrap().push((at + usize::try_from(number).unwrap(), put));
+            watched
+                .meanwhile
+                .lock()
+                .unwrap()
+                .push((at + usize::try_from(number).unwrap(), put));
         }
         assert!(compact(&watched, "a").await.unwrap().failed.is_empty());
         let again = Watched::new(&store, NEVER, Stop::After);
         compact(&again, "b").await.unwrap();
-        let late = paths(&store).iter().filter(|path| path.contains("part-5-")).count();
+        let late = paths(&store)
+            .iter()
+            .filter(|path| path.contains("part-5-"))
+            .count();
         assert!(late <= 2, "all but the two newest batches are merged");
-        assert_eq!(paths(&store).iter().filter(|path| path.contains("hour=00/compacted")).count(), 1);
+        assert_eq!(
+            paths(&store)
+                .iter()
+                .filter(|path| path.contains("hour=00/compacted"))
+                .count(),
+            1
+        );
     }
 }
 
@@ -397,7 +447,9 @@ async fn a_compactor_that_is_overtaken_at_any_change_harms_nothing() {
         // It may fail, having lost its files; what matters is what readers see.
         let _ = compact(&watched, "a").await;
         assert_compacted_or_stray(&store);
-        compact(&Watched::new(&store, NEVER, Stop::After), "last").await.unwrap();
+        compact(&Watched::new(&store, NEVER, Stop::After), "last")
+            .await
+            .unwrap();
         assert_compacted(&store);
     }
 }
@@ -411,16 +463,26 @@ fn assert_compacted_or_stray(store: &MemoryStore) {
 async fn of_two_that_begin_together_the_later_stays() {
     let store = archive().await;
     let now = SystemTime::now();
-    store.files().insert(format!("{FOLDER}/99999999999999999-z/run"), Bytes::new());
     let earlier = Compactor::new(store.clone(), "a", now);
     // The other's folder comes after this one has deleted what was there.
     let watched = Watched::new(&store, NEVER, Stop::After);
     let come = |watched: &Watched| {
-        watched.inner.files().insert(format!("{FOLDER}/99999999999999999-z/run"), Bytes::new());
+        watched
+            .inner
+            .files()
+            .insert(format!("{FOLDER}/99999999999999999-z/run"), Bytes::new());
     };
     watched.meanwhile.lock().unwrap().push((0, Box::new(come)));
-    let earlier = Compactor { store: watched, run: earlier.run, number: 0, report: Report::default() };
-    assert_eq!(earlier.run(now).await.unwrap_err().reason(), "CompactionSuperseded");
+    let earlier = Compactor {
+        store: watched,
+        run: earlier.run,
+        number: 0,
+        report: Report::default(),
+    };
+    assert_eq!(
+        earlier.run(now).await.unwrap_err().reason(),
+        "CompactionSuperseded"
+    );
 }
 
 #[rstest]
@@ -429,7 +491,10 @@ async fn of_two_that_begin_together_the_later_stays() {
 #[tokio::test]
 async fn a_damaged_original_refuses_its_hour_and_no_other(#[case] page: bool) {
     let store = archive().await;
-    let path = paths(&store).into_iter().find(|path| path.contains("hour=00/part-0")).unwrap();
+    let path = paths(&store)
+        .into_iter()
+        .find(|path| path.contains("hour=00/part-0"))
+        .unwrap();
     let mut bytes = store.files()[&path].to_vec();
     if page {
         // Within the pages of the first columns.
@@ -440,13 +505,19 @@ async fn a_damaged_original_refuses_its_hour_and_no_other(#[case] page: bool) {
         bytes.truncate(40);
     }
     store.files().insert(path.clone(), bytes.into());
-    let before: Vec<_> = visible(&store).into_iter().filter(|(path, _)| path.contains("hour=00")).collect();
+    let before: Vec<_> = visible(&store)
+        .into_iter()
+        .filter(|(path, _)| path.contains("hour=00"))
+        .collect();
     let report = compact(&store, "a").await.unwrap();
     assert_eq!(report.failed.len(), 1);
     assert_eq!(report.failed[0].reason, "ArchiveFileUnreadable");
     assert!(report.failed[0].message.contains(&path), "{report:?}");
     assert_eq!(report.made, 1);
-    let after: Vec<_> = visible(&store).into_iter().filter(|(path, _)| path.contains("hour=00")).collect();
+    let after: Vec<_> = visible(&store)
+        .into_iter()
+        .filter(|(path, _)| path.contains("hour=00"))
+        .collect();
     assert_eq!(after, before);
 }
 
@@ -465,7 +536,10 @@ async fn a_writer_goes_on_from_where_it_was() {
     }
     // Also one whose newest batch lacks a file, which is made from what the one before has seen.
     publish(&*store, 0, &[("BTCUSDT", 30, 0), ("BTCUSDT", 31, 1)]).await;
-    let newest = paths(&store).into_iter().rfind(|path| path.contains("hour=01/part-0")).unwrap();
+    let newest = paths(&store)
+        .into_iter()
+        .rfind(|path| path.contains("hour=01/part-0"))
+        .unwrap();
     store.files().remove(&newest);
     let listing = Listing::of(&*store).await.unwrap();
     let incomplete = recover(&*store, &listing, 0).await.unwrap();
@@ -483,20 +557,43 @@ async fn a_refused_concat_leaves_no_file_behind() {
     let group: Vec<Candidate> = before
         .keys()
         .filter(|path| path.contains("hour=01"))
-        .map(|path| Candidate { path: path.clone(), length: 1, compacted: false })
+        .map(|path| Candidate {
+            path: path.clone(),
+            length: 1,
+            compacted: false,
+        })
         .collect();
     let originals: Vec<Original> = group
         .iter()
-        .map(|file| Original { path: file.path.clone(), bytes: before[&file.path].clone() })
+        .map(|file| Original {
+            path: file.path.clone(),
+            bytes: before[&file.path].clone(),
+        })
         .collect();
     let prepared = files::prepare(&originals, "r").unwrap();
     store.files().insert(format!("{FOLDER}/r/run"), Bytes::new());
     store.files().insert(group[0].path.clone(), Bytes::new());
     let hour = Hour::parse("dt=2021-01-01/hour=01").unwrap();
-    let swap = Swap { store: &*store, run: "r", number: 0, hour };
+    let swap = Swap {
+        store: &*store,
+        run: "r",
+        number: 0,
+        hour,
+    };
     let paths: Vec<String> = group.iter().map(|file| file.path.clone()).collect();
-    assert_eq!(swap.many(&paths, &prepared).await.unwrap_err().reason(), "HdfsRequestFailed");
-    store.files().insert(group[0].path.clone(), before[&group[0].path].clone());
+    assert_eq!(
+        swap.many(&paths, &prepared).await.unwrap_err().reason(),
+        "HdfsRequestFailed"
+    );
+    store
+        .files()
+        .insert(group[0].path.clone(), before[&group[0].path].clone());
     let visible: Vec<_> = store.finished();
-    assert_eq!(visible, before.into_iter().filter(|(path, _)| !path.starts_with('_')).collect::<Vec<_>>());
+    assert_eq!(
+        visible,
+        before
+            .into_iter()
+            .filter(|(path, _)| !path.starts_with('_'))
+            .collect::<Vec<_>>()
+    );
 }

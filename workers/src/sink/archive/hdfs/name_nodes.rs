@@ -123,7 +123,9 @@ impl NameNodes {
 impl Link {
     /// The NameNode's host name.
     pub fn host(&self) -> &str {
-        self.address.rsplit_once(':').map_or(&*self.address, |(host, _)| host)
+        self.address
+            .rsplit_once(':')
+            .map_or(&*self.address, |(host, _)| host)
     }
 
     /// Ends when the NameNode no longer accepts connections.

@@ -17,7 +17,9 @@ const BLOCK_BYTES: u64 = 256 << 20;
 
 impl SwapStore for HdfsStore {
     async fn write_within(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
-        let options = WriteOptions::default().create_parent(false).block_size(BLOCK_BYTES);
+        let options = WriteOptions::default()
+            .create_parent(false)
+            .block_size(BLOCK_BYTES);
         self.create(path, options, bytes).await
     }
 
@@ -31,16 +33,26 @@ impl SwapStore for HdfsStore {
 
     async fn replace(&self, from: &str, to: &str) -> Result<(), StoreError> {
         let (from, to) = (self.absolute(from), self.absolute(to));
-        self.call(CALL_LIMIT, |client| async move { client.rename(&from, &to, true).await })
-            .await
+        self.call(CALL_LIMIT, |client| async move {
+            client.rename(&from, &to, true).await
+        })
+        .await
     }
 }
 
 async fn concat(link: &Link, user: &str, target: &str, sources: &str) -> Result<(), HdfsError> {
     let url = url(link.host(), user, target, sources)?;
     let broken = |error: reqwest::Error| HdfsError::IOError(io::Error::other(error));
-    let client = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(2));
-    let answer = client.build().map_err(broken)?.post(url).send().await.map_err(broken)?;
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .connect_timeout(Duration::from_secs(2));
+    let answer = client
+        .build()
+        .map_err(broken)?
+        .post(url)
+        .send()
+        .await
+        .map_err(broken)?;
     if answer.status().is_success() {
         return Ok(());
     }
@@ -72,7 +84,10 @@ fn refusal(body: &[u8]) -> Option<HdfsError> {
         message: String,
     }
     let Answer { remote_exception } = serde_json::from_slice(body).ok()?;
-    Some(HdfsError::RPCError(remote_exception.exception, remote_exception.message))
+    Some(HdfsError::RPCError(
+        remote_exception.exception,
+        remote_exception.message,
+    ))
 }
 
 #[cfg(test)]
@@ -84,9 +99,15 @@ mod tests {
         let folder = "/crypto_data/trades/dt=2021-01-08/hour=00";
         let sources = format!("{folder}/a.parquet,{folder}/_b.footer");
         let url = url("nn-0.nn.ns.svc", "hdfs", &format!("{folder}/c.parquet"), &sources).unwrap();
-        assert_eq!(url.path(), "/webhdfs/v1/crypto_data/trades/dt=2021-01-08/hour=00/c.parquet");
+        assert_eq!(
+            url.path(),
+            "/webhdfs/v1/crypto_data/trades/dt=2021-01-08/hour=00/c.parquet"
+        );
         assert_eq!((url.host_str(), url.port()), (Some("nn-0.nn.ns.svc"), Some(9870)));
-        let parameters: Vec<_> = url.query_pairs().map(|(key, value)| (key.into_owned(), value.into_owned())).collect();
+        let parameters: Vec<_> = url
+            .query_pairs()
+            .map(|(key, value)| (key.into_owned(), value.into_owned()))
+            .collect();
         assert_eq!(parameters[0], ("op".to_owned(), "CONCAT".to_owned()));
         assert_eq!(parameters[2], ("sources".to_owned(), sources));
     }
@@ -94,7 +115,9 @@ mod tests {
     #[test]
     fn a_refusal_means_what_it_means_by_rpc() {
         let answer = |exception: &str| {
-            format!(r#"{{"RemoteException":{{"exception":"{exception}","javaClassName":"x","message":"m"}}}}"#)
+            format!(
+                r#"{{"RemoteException":{{"exception":"{exception}","javaClassName":"x","message":"m"}}}}"#
+            )
         };
         let reason = |exception| classify(refusal(answer(exception).as_bytes()).unwrap()).reason();
         assert_eq!(reason("StandbyException"), "HdfsStandby");
