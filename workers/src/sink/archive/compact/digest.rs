@@ -29,6 +29,9 @@ pub struct Digest {
 /// A row's place in the order of the archive's files.
 pub type Key<'a> = (&'a str, &'a str, i64);
 
+/// A [`Key`] that outlives its rows.
+pub type OwnedKey = (String, String, i64);
+
 /// The columns that order rows.
 #[derive(Clone, Debug)]
 pub struct Keys {
@@ -68,7 +71,7 @@ impl Digest {
     pub fn of(file: impl ChunkReader + 'static) -> Result<(Self, bool), ParquetError> {
         let mut digest = Self::default();
         let mut sorted = true;
-        let mut last: Option<(String, String, i64)> = None;
+        let mut last: Option<OwnedKey> = None;
         for rows in ParquetRecordBatchReaderBuilder::try_new(file)?.build()? {
             let rows = rows?;
             let keys = Keys::of(&rows)?;

@@ -16,7 +16,10 @@ use parquet::{
     file::metadata::KeyValue,
 };
 
-use super::{super::schema, digest::Keys};
+use super::{
+    super::schema,
+    digest::{Keys, OwnedKey},
+};
 
 /// Rows of a run that are in memory at a time.
 const BATCH_ROWS: usize = 1_024;
@@ -93,7 +96,7 @@ impl Merge {
 
     /// The run whose row is next, and the key up to which it stays so. Files hold what came one after another, so that
     /// a run mostly has all ids of a symbol to itself: looking at every run is rare.
-    fn lowest(&self) -> Option<(usize, Option<(String, String, i64)>)> {
+    fn lowest(&self) -> Option<(usize, Option<OwnedKey>)> {
         let mut order: Vec<usize> = (0..self.runs.len()).collect();
         let key = |at: &usize| self.runs.get(*at).map(|run| run.keys.at(run.row));
         let second = order.len().min(2).checked_sub(1)?;
@@ -108,7 +111,7 @@ impl Merge {
     }
 
     /// Takes the rows of a run up to a key.
-    fn take(&mut self, at: usize, limit: Option<&(String, String, i64)>) -> Result<(), ParquetError> {
+    fn take(&mut self, at: usize, limit: Option<&OwnedKey>) -> Result<(), ParquetError> {
         let limit = limit.map(|(exchange, symbol, id)| (exchange.as_str(), symbol.as_str(), *id));
         loop {
             let run = &mut self.runs[at];
