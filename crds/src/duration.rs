@@ -37,6 +37,11 @@ pub(crate) fn minutes(count: u64) -> HumanDuration {
     HumanDuration(format!("{count}m"), Duration::from_secs(count * 60))
 }
 
+/// So many hours, written `1h`.
+pub(crate) fn hours(count: u64) -> HumanDuration {
+    HumanDuration(format!("{count}h"), Duration::from_secs(count * 3_600))
+}
+
 impl FromStr for HumanDuration {
     type Err = InvalidDuration;
 

@@ -106,7 +106,7 @@ if wanted operator || wanted workers || wanted exchange-sim; then
     step "build release binaries" build_binaries
   fi
   ! wanted operator || rust operator operator crdgen
-  ! wanted workers || rust workers ingest processor auditor replay-dlq
+  ! wanted workers || rust workers ingest processor auditor compactor replay-dlq
   ! wanted exchange-sim || rust exchange-sim exchange-sim
 fi
 

@@ -54,8 +54,30 @@ pub struct ArchiveLane {
         regex(pattern = SIZE)
     )]
     pub roll_size: Quantity,
-    /// A file is closed when its first record is this old, at least one second.
+    /// A file is closed when its first record is this old, at least one second, and when an hour ends. The default keeps the
+    /// NameNode healthy; ask for less to see trades in the archive earlier.
     pub roll_interval: HumanDuration,
+    /// Merging the files of days that are over.
+    pub compaction: Compaction,
+}
+
+/// Merging the files of days that are over into files of up to 128 MiB, sorted by symbol and trade id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Compaction {
+    /// Whether it is done.
+    pub enabled: bool,
+    /// When a run begins, in UTC: minute, hour, day of the month, month, day of the week. Days that ended less than three
+    /// hours before are left to the next run.
+    #[schemars(length(max = 100), extend("x-kubernetes-validations" = [
+        rule(r"self.matches('^[0-9*,/-]+ [0-9*,/-]+ [0-9*,/?-]+ [0-9A-Za-z*,/-]+ [0-9A-Za-z*,/?-]+$')",
+            "processor.archive.compaction.schedule must be five fields of cron with one space between them; write it as in 15 3 * * *"),
+    ]))]
+    pub schedule: String,
+    /// CPU and memory of a run. Absent: 100m CPU and 512Mi asked for, 1Gi at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "resources")]
+    pub resources: Option<ResourceRequirements>,
 }
 
 /// The lane that writes rows to Cassandra.
@@ -87,7 +109,18 @@ impl Default for ArchiveLane {
         Self {
             enabled: true,
             roll_size: Quantity("128Mi".to_owned()),
-            roll_interval: crate::duration::minutes(5),
+            roll_interval: crate::duration::hours(1),
+            compaction: Compaction::default(),
+        }
+    }
+}
+
+impl Default for Compaction {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            schedule: "15 3 * * *".to_owned(),
+            resources: None,
         }
     }
 }

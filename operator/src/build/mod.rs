@@ -21,6 +21,7 @@ pub mod workers;
 use crds::names::Role;
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
+    batch::v1::CronJob,
     core::v1::{ConfigMap, Service, ServiceAccount},
     policy::v1::PodDisruptionBudget,
 };
@@ -41,6 +42,8 @@ pub struct Resources {
     pub pod_disruption_budgets: Vec<PodDisruptionBudget>,
     /// The engines. Their strategy is `OnDelete`: the operator restarts pods when the engine can spare them.
     pub stateful_sets: Vec<RoleStatefulSet>,
+    /// The compactor's, where one is asked for.
+    pub cron_jobs: Vec<CronJob>,
     /// The workers.
     pub deployments: Vec<RoleDeployment>,
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crds::{names::LABEL_RACK, status::Identity};
+use crds::{
+    names::{LABEL_RACK, Role},
+    status::Identity,
+};
 use k8s_openapi::api::{
     batch::v1::Job,
     core::v1::{PersistentVolumeClaim, Pod},
@@ -66,6 +69,10 @@ impl Applier<'_> {
             }
             Step::Record(milestone) => self.record(*milestone).await,
             Step::ApplyWorkers(role) => {
+                if *role == Role::Processor {
+                    self.all(&self.observed.cron_jobs, &self.resources.cron_jobs)
+                        .await?;
+                }
                 for wanted in self
                     .resources
                     .deployments
@@ -82,6 +89,16 @@ impl Applier<'_> {
         }
     }
 
+    /// Suspends the CronJobs that there are: a run changes the archive, which a pause must not see.
+    pub async fn suspend(&self) -> Result<(), Error> {
+        for wanted in &self.resources.cron_jobs {
+            if let Some(live) = self.observed.cron_jobs.get(&wanted.name_any()) {
+                self.writer.converge(Some(live), wanted).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes what this pipeline once needed and needs no longer, such as the Deployment of a shard. Never a store.
     pub async fn orphans(&self) -> Result<(), Error> {
         let deployments: Vec<_> = self
@@ -92,6 +109,8 @@ impl Applier<'_> {
             .collect();
         let observed = self.observed;
         self.surplus(&observed.deployments, &deployments).await?;
+        self.surplus(&observed.cron_jobs, &self.resources.cron_jobs)
+            .await?;
         self.surplus(&observed.config_maps, &self.resources.config_maps)
             .await?;
         self.surplus(&observed.services, &self.resources.services).await?;

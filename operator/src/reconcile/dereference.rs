@@ -10,7 +10,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{Deployment, StatefulSet},
-        batch::v1::Job,
+        batch::v1::{CronJob, Job},
         core::v1::{ConfigMap, Node, PersistentVolumeClaim, Pod, Service, ServiceAccount},
         policy::v1::PodDisruptionBudget,
         storage::v1::StorageClass,
@@ -37,9 +37,11 @@ pub struct Observed {
     pub pod_disruption_budgets: Live<PodDisruptionBudget>,
     /// Engines.
     pub stateful_sets: Live<StatefulSet>,
+    /// The compactor's.
+    pub cron_jobs: Live<CronJob>,
     /// Workers.
     pub deployments: Live<Deployment>,
-    /// The Jobs that format.
+    /// The Jobs that format, and the compactor's.
     pub jobs: Live<Job>,
     /// Processes.
     pub pods: Live<Pod>,
@@ -64,12 +66,14 @@ pub async fn observe(client: &Client, namespace: &str, name: &str) -> kube::Resu
         services,
         pod_disruption_budgets,
         stateful_sets,
+        cron_jobs,
         deployments,
         jobs,
         pods,
         claims,
         sites,
     ) = futures::try_join!(
+        list(of(client)),
         list(of(client)),
         list(of(client)),
         list(of(client)),
@@ -87,6 +91,7 @@ pub async fn observe(client: &Client, namespace: &str, name: &str) -> kube::Resu
         services,
         pod_disruption_budgets,
         stateful_sets,
+        cron_jobs,
         deployments,
         jobs,
         pods,

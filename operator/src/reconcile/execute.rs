@@ -79,7 +79,7 @@ impl Pass<'_> {
             observed,
         };
         let executed = if paused {
-            Ok(Executed::default())
+            applier.suspend().await.map(|()| Executed::default())
         } else {
             self.execute(&applier, &plan, &wanted).await
         };

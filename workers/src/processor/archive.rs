@@ -15,7 +15,7 @@ use crate::{
         archive::{
             batch::{Checkpoint, ClosedBatch, OpenBatch},
             encode::EncodeError,
-            publish::{Publication, Published},
+            publish::{Publication, Published, is_fresh},
             recover::{Incomplete, Listing, Recovery, recover},
             store::{ArchiveStore, StoreError},
         },
@@ -74,11 +74,14 @@ impl<S: ArchiveStore> ArchiveLane<S> {
 
     /// From recovery until the batch at hand turns out to be another writer's (`Some`) or the source is stopped (`None`).
     async fn session(&self, source: &mut impl PartitionSource, context: &PartitionContext) -> Option<()> {
-        let recovery = self.recover(source, context).await?;
+        let (recovery, mut known) = self.recover(source, context).await?;
         let checkpoint = match recovery.incomplete {
             Some(incomplete) => {
-                self.complete(source, context, recovery.checkpoint, incomplete)
-                    .await?
+                let completed = self.complete(source, context, recovery.checkpoint, incomplete, known);
+                match completed.await? {
+                    Some(checkpoint) => checkpoint,
+                    None => return Some(()),
+                }
             }
             None => recovery.checkpoint,
         };
@@ -106,13 +109,21 @@ impl<S: ArchiveStore> ArchiveLane<S> {
                             .await;
                     }
                 };
+                if !is_fresh(known) {
+                    let (recovery, now) = self.recover(source, context).await?;
+                    if recovery.checkpoint.next != closed.id.first || recovery.incomplete.is_some() {
+                        return Some(());
+                    }
+                    known = now;
+                }
                 let rows = closed.rows;
-                let mut publication = Publication::new(closed);
+                let mut publication = Publication::new(closed, known);
+                known = SystemTime::now();
                 if self.publish(source, context, &mut publication).await? == Published::Lost {
                     context.metrics.lost_races.inc();
                     tracing::info!(
                         partition = source.partition(),
-                        "another writer was first; starting from its batch"
+                        "another writer was first, or may have been; starting from what the archive holds"
                     );
                     return Some(());
                 }
@@ -132,9 +143,15 @@ impl<S: ArchiveStore> ArchiveLane<S> {
         }
     }
 
-    async fn recover(&self, source: &impl PartitionSource, context: &PartitionContext) -> Option<Recovery> {
+    /// Where the archive ends, and a time at which it did.
+    async fn recover(
+        &self,
+        source: &impl PartitionSource,
+        context: &PartitionContext,
+    ) -> Option<(Recovery, SystemTime)> {
         let mut patience = context.patience(source.stop());
         loop {
+            let known = SystemTime::now();
             let listing = match self.listing(Instant::now()).await {
                 Ok(listing) => listing,
                 Err(error) => {
@@ -143,7 +160,7 @@ impl<S: ArchiveStore> ArchiveLane<S> {
                 }
             };
             match recover(&*self.store, &listing, source.partition()).await {
-                Ok(recovery) => return Some(recovery),
+                Ok(recovery) => return Some((recovery, known)),
                 Err(error) => patience.after(error.reason(), &error).await?,
             }
         }
@@ -163,14 +180,16 @@ impl<S: ArchiveStore> ArchiveLane<S> {
         Ok(listing)
     }
 
-    /// Makes the files that a batch lacks, from the same offsets and the same ids seen before.
+    /// Makes the files that a batch lacks, from the same offsets and the same ids seen before. No checkpoint when that took
+    /// so long that the archive must be looked at again.
     async fn complete(
         &self,
         source: &mut impl PartitionSource,
         context: &PartitionContext,
         before: Checkpoint,
         Incomplete { footer, missing }: Incomplete,
-    ) -> Option<Checkpoint> {
+        known: SystemTime,
+    ) -> Option<Option<Checkpoint>> {
         let partition = source.partition();
         tracing::info!(
             partition,
@@ -220,9 +239,9 @@ impl<S: ArchiveStore> ArchiveLane<S> {
             seen: closed.footer.seen.clone(),
             last_trade_time_us: closed.footer.last_trade_time_us,
         };
-        self.publish(source, context, &mut Publication::completing(closed))
-            .await?;
-        Some(checkpoint)
+        let mut publication = Publication::completing(closed, known);
+        let published = self.publish(source, context, &mut publication).await?;
+        Some((published == Published::Complete).then_some(checkpoint))
     }
 
     /// Reads until the batch is to be closed. Its dead letters are delivered before.

@@ -77,6 +77,7 @@ pub fn objects(pipeline: &ValidatedPipeline, resources: &Resources) -> Vec<Value
         services,
         pod_disruption_budgets,
         stateful_sets,
+        cron_jobs,
         deployments,
     } = resources;
     let mut objects = json(service_accounts);
@@ -84,6 +85,7 @@ pub fn objects(pipeline: &ValidatedPipeline, resources: &Resources) -> Vec<Value
     objects.extend(json(services));
     objects.extend(json(pod_disruption_budgets));
     objects.extend(json(stateful_sets.iter().map(|set| &set.object)));
+    objects.extend(json(cron_jobs));
     objects.extend(json(deployments.iter().map(|deployment| &deployment.object)));
     let formatted = rack::replicas(pipeline, Role::JournalNode) > 0;
     let targets = FormatTarget::ALL

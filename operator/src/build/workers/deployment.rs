@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Directory of [`CONFIG_PATH`].
-const CONFIG_DIR: &str = "/etc/cryptopipeline";
+pub const CONFIG_DIR: &str = "/etc/cryptopipeline";
 const SPOOL: &str = "spool";
 
 /// What differs between the workers' Deployments.

@@ -1,5 +1,7 @@
-//! The workers: ingest (one Deployment per shard), processor, and the configuration of the auditor, which is run by hand.
+//! The workers: ingest (one Deployment per shard), processor, the compactor's CronJob, and the configuration of the auditor,
+//! which is run by hand.
 
+mod compactor;
 mod config;
 mod deployment;
 mod shards;
@@ -12,6 +14,7 @@ use serde::Serialize;
 
 use self::deployment::Worker;
 pub use self::{
+    compactor::{COMPACTOR, compactor_name},
     config::{cassandra_endpoint, hdfs_endpoint, kafka_endpoint},
     shards::{Reading, Readings},
 };
@@ -59,6 +62,7 @@ pub(super) fn build(pipeline: &ValidatedPipeline, resources: &mut Resources) {
     }
     ingest(pipeline, resources);
     processor(pipeline, resources);
+    resources.cron_jobs.extend(compactor::cron_job(pipeline));
     let files = config_file(&config::auditor(pipeline));
     resources
         .config_maps

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// A living writer finishes a file within minutes; what is older belongs to one that died.
-const ORPHAN_AGE: Duration = Duration::from_hours(1);
+pub const ORPHAN_AGE: Duration = Duration::from_hours(1);
 
 /// Deletes unfinished files of this writer's former life, and those of others that are an hour old. A writer whose file
 /// is taken away by mistake writes it again.

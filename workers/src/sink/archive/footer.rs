@@ -15,7 +15,8 @@ use crate::processor::SeenIds;
 /// Version of the footer and of the columns. A reader refuses a version that it does not know.
 pub const SCHEMA_VERSION: u32 = 1;
 
-const VERSION: &str = "cryptopipeline.schema_version";
+/// Footer key of [`SCHEMA_VERSION`].
+pub const VERSION: &str = "cryptopipeline.schema_version";
 const WRITER: &str = "cryptopipeline.writer";
 const FIRST: &str = "cryptopipeline.first_offset";
 const NEXT: &str = "cryptopipeline.next_offset";

@@ -1,7 +1,10 @@
 //! Where the archive's files are: `dt=YYYY-MM-DD/hour=HH/part-<partition>-<first offset>.parquet`, which Spark, Trino,
 //! DuckDB and pyarrow read as a table partitioned by day and hour. Pure.
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -28,6 +31,12 @@ impl Hour {
         let start = DateTime::strptime(FOLDER_FORMAT, folder).ok()?;
         let start = start.to_zoned(TimeZone::UTC).ok()?.timestamp();
         Some(Self(start.as_second().div_euclid(3_600)))
+    }
+
+    /// When the day of this hour ends; 1970 for days before it.
+    pub fn end_of_day(self) -> SystemTime {
+        let hours = u64::try_from((self.0.div_euclid(24) + 1) * 24).unwrap_or_default();
+        UNIX_EPOCH + Duration::from_hours(hours)
     }
 }
 

@@ -9,7 +9,10 @@ use std::{
 
 use bytes::Bytes;
 
-use super::store::{ArchiveStore, StoreError, StoredFile, Tail};
+use super::{
+    compact::store::SwapStore,
+    store::{ArchiveStore, StoreError, StoredFile, Tail},
+};
 
 /// What goes wrong with an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +149,68 @@ impl ArchiveStore for MemoryStore {
 
     async fn delete(&self, path: &str) -> Result<(), StoreError> {
         self.change(|files| {
-            files.remove(path);
+            let within = format!("{path}/");
+            files.retain(|there, _| there != path && !there.starts_with(&within));
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl SwapStore for MemoryStore {
+    async fn write_within(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
+        self.change(|files| {
+            // A folder is there while something is in it.
+            let folder = &path[..=path.rfind('/').unwrap()];
+            if !files.keys().any(|there| there.starts_with(folder)) {
+                return Err(StoreError::NotFound(path.to_owned()));
+            }
+            match files.insert(path.to_owned(), bytes) {
+                None => Ok(()),
+                Some(_) => Err(StoreError::AlreadyExists(path.to_owned())),
+            }
+        })
+        .await
+    }
+
+    /// Refuses what HDFS refuses.
+    async fn concat(&self, target: &str, sources: &[String]) -> Result<(), StoreError> {
+        self.change(|files| {
+            let folder = |path: &str| path.rsplit_once('/').unwrap().0.to_owned();
+            let mut different: Vec<&str> = sources.iter().map(String::as_str).collect();
+            different.push(target);
+            different.sort_unstable();
+            different.dedup();
+            if let Some(absent) = different.iter().find(|path| !files.contains_key(**path)) {
+                return Err(StoreError::NotFound((*absent).to_owned()));
+            }
+            let elsewhere = |path: &String| folder(path) != folder(target);
+            let empty = |path: &String| files[path].is_empty();
+            if sources.is_empty()
+                || different.len() != sources.len() + 1
+                || sources.iter().any(|path| elsewhere(path) || empty(path))
+            {
+                return Err(StoreError::Refused {
+                    reason: "HdfsRequestFailed",
+                    message: "HadoopIllegalArgumentException".to_owned(),
+                });
+            }
+            let mut joined = files[target].to_vec();
+            for source in sources {
+                joined.extend(files.remove(source).unwrap());
+            }
+            files.insert(target.to_owned(), joined.into());
+            Ok(())
+        })
+        .await
+    }
+
+    async fn replace(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        self.change(|files| {
+            let bytes = files
+                .remove(from)
+                .ok_or_else(|| StoreError::NotFound(from.to_owned()))?;
+            files.insert(to.to_owned(), bytes);
             Ok(())
         })
         .await

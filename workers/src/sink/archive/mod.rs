@@ -12,11 +12,12 @@
 //! never closed; it would leave no trace of where it ends.
 //!
 //! Read in this order: [`layout`], [`batch`], [`footer`], [`publish`], [`recover`]; [`retry`] for what a failover of HDFS
-//! does to all of them: nothing.
+//! does to all of them: nothing; [`compact`] for how the files of a day that is over become few.
 
 pub mod batch;
 pub mod clean;
 pub mod columns;
+pub mod compact;
 pub mod encode;
 pub mod footer;
 pub mod hdfs;

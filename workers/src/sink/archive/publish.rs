@@ -9,7 +9,7 @@ use std::{
         LazyLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use super::{
@@ -19,7 +19,11 @@ use super::{
 };
 
 /// Footers are a few KiB; a file that is smaller is read whole.
-const TAIL_BYTES: u64 = 64 * 1024;
+pub const TAIL_BYTES: u64 = 64 * 1024;
+
+/// What a writer knows of the archive's end holds for so long; after that it looks again before it publishes. Files that
+/// compaction may take away are older ([`SETTLED`](super::compact::plan::SETTLED)).
+pub const KNOWN_FOR: Duration = Duration::from_mins(90);
 
 /// Makes the names of unfinished files unique, also after a restart under the same name: begins at the clock.
 static ATTEMPTS: LazyLock<AtomicU64> = LazyLock::new(|| {
@@ -65,7 +69,8 @@ impl PublishError {
 pub enum Published {
     /// All its files are in the archive.
     Complete,
-    /// Another writer named the batch first, with another end. Start again from what is in the archive.
+    /// Another writer named the batch first, with another end, or may have: what is known of the archive is too old.
+    /// Start again from what is in the archive.
     Lost,
 }
 
@@ -78,24 +83,28 @@ pub struct Publication {
     placed: usize,
     /// Whether the batch's end is decided by an anchor that is there.
     decided: bool,
+    /// When the archive was last known to lack what this batch adds.
+    known: SystemTime,
 }
 
 impl Publication {
-    /// A new batch, which has to win its name.
-    pub fn new(batch: ClosedBatch) -> Self {
+    /// A new batch, which has to win its name. `known` is a time at which the archive ended where the batch begins.
+    pub fn new(batch: ClosedBatch, known: SystemTime) -> Self {
         Self {
             batch,
             placed: 0,
             decided: false,
+            known,
         }
     }
 
-    /// A batch whose anchor is there already; `batch` holds the files that may be missing.
-    pub fn completing(batch: ClosedBatch) -> Self {
+    /// A batch whose anchor is there already; `batch` holds the files that were missing at the time `known`.
+    pub fn completing(batch: ClosedBatch, known: SystemTime) -> Self {
         Self {
             batch,
             placed: 0,
             decided: true,
+            known,
         }
     }
 
@@ -119,6 +128,10 @@ impl Publication {
                 .id
                 .temporary_path(*hour, &self.batch.footer.writer, attempt);
             store.write(&temporary, bytes.clone()).await?;
+            // After the write, whose file is cleaned away from a writer that sleeps between here and the rename.
+            if !is_fresh(self.known) {
+                return Ok(Published::Lost);
+            }
             match store.rename(&temporary, &name).await {
                 Ok(()) => {}
                 // Another writer has the name, or this one had it already and the answer was lost: the footer tells.
@@ -142,6 +155,13 @@ impl Publication {
         }
         Ok(Published::Complete)
     }
+}
+
+/// Whether what was known at that time may still be acted on. Compaction takes the names of older files away, and a name
+/// that is gone no longer stops a late writer.
+pub fn is_fresh(known: SystemTime) -> bool {
+    // A clock that went back says nothing.
+    known.elapsed().is_ok_and(|age| age <= KNOWN_FOR)
 }
 
 /// The footer of a file of the archive.

@@ -3,7 +3,8 @@
 //! Why a repetition is safe, operation by operation. Reads and deletions may be repeated as they are. A written file has a
 //! name that is used once, so that what an earlier attempt left under it, half of the file or all of it, is this
 //! writer's own and is deleted first. A rename that is repeated after its answer was lost finds its file gone; the caller
-//! then looks whose the new name is, as it does when another writer was faster (`publish`).
+//! then looks whose the new name is, as it does when another writer was faster (`publish`). So it is with the changes of
+//! compaction, which also take away what they are made from.
 
 use std::{
     future::Future,
@@ -14,7 +15,10 @@ use std::{
 use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
-use super::store::{ArchiveStore, StoreError, StoredFile, Tail};
+use super::{
+    compact::store::SwapStore,
+    store::{ArchiveStore, StoreError, StoredFile, Tail},
+};
 use crate::backoff::Backoff;
 
 /// A failover takes 15 s, and NameNodes that start on their own are in safe mode for half a minute. Whatever lasts longer is
@@ -102,6 +106,33 @@ impl<S: ArchiveStore> ArchiveStore for Retrying<S> {
 
     async fn delete(&self, path: &str) -> Result<(), StoreError> {
         self.ride(|_| self.store.delete(path)).await
+    }
+}
+
+impl<S: SwapStore> SwapStore for Retrying<S> {
+    async fn write_within(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
+        self.ride(|number| {
+            let bytes = bytes.clone();
+            async move {
+                if number > 0 {
+                    self.store.delete(path).await?;
+                }
+                match self.store.write_within(path, bytes).await {
+                    // The folder was taken away.
+                    Err(error @ StoreError::NotFound(_)) => Err(error),
+                    answer => answer.map_err(own),
+                }
+            }
+        })
+        .await
+    }
+
+    async fn concat(&self, target: &str, sources: &[String]) -> Result<(), StoreError> {
+        self.ride(|_| self.store.concat(target, sources)).await
+    }
+
+    async fn replace(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        self.ride(|_| self.store.replace(from, to)).await
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod error;
 mod name_nodes;
+mod swap;
 
 use std::{
     future::Future,
@@ -50,6 +51,18 @@ impl HdfsStore {
         } else {
             format!("{folder}/{path}")
         }
+    }
+
+    async fn create(&self, path: &str, options: WriteOptions, bytes: Bytes) -> Result<(), StoreError> {
+        let path = self.absolute(path);
+        let link = self.name_nodes.link().await?;
+        let create = link.client.create(&path, options);
+        let mut writer = self.bounded(&link, CALL_LIMIT, create).await?;
+        let transfer = async {
+            writer.write_bytes(bytes).await?;
+            writer.close().await
+        };
+        self.bounded(&link, TRANSFER_LIMIT, transfer).await
     }
 
     async fn call<T, F>(&self, limit: Duration, operation: impl FnOnce(Client) -> F) -> Result<T, StoreError>
@@ -102,15 +115,7 @@ impl ArchiveStore for HdfsStore {
     }
 
     async fn write(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
-        let path = self.absolute(path);
-        let link = self.name_nodes.link().await?;
-        let create = link.client.create(&path, WriteOptions::default());
-        let mut writer = self.bounded(&link, CALL_LIMIT, create).await?;
-        let transfer = async {
-            writer.write_bytes(bytes).await?;
-            writer.close().await
-        };
-        self.bounded(&link, TRANSFER_LIMIT, transfer).await
+        self.create(path, WriteOptions::default(), bytes).await
     }
 
     async fn rename(&self, from: &str, to: &str) -> Result<(), StoreError> {

@@ -64,6 +64,11 @@ impl NameNodes {
         &self.endpoint.archive_path
     }
 
+    /// Who the archive is read and written as.
+    pub fn user(&self) -> &str {
+        &self.endpoint.user
+    }
+
     /// The client in use, or one of the next NameNode that accepts connections.
     pub async fn link(&self) -> Result<Arc<Link>, StoreError> {
         let next = {
@@ -116,6 +121,13 @@ impl NameNodes {
 }
 
 impl Link {
+    /// The NameNode's host name.
+    pub fn host(&self) -> &str {
+        self.address
+            .rsplit_once(':')
+            .map_or(&*self.address, |(host, _)| host)
+    }
+
     /// Ends when the NameNode no longer accepts connections.
     pub async fn lost(&self) -> StoreError {
         loop {
