@@ -1,5 +1,5 @@
 # Every target is one line that a person could type.
-.PHONY: cluster cluster-down images demo test test-unit e2e bench crds fmt
+.PHONY: cluster cluster-down images demo test test-unit e2e bench bench-cluster crds fmt
 
 cluster: ## a kind cluster with two sites, created or repaired
 	e2e/cluster/up.sh
@@ -24,6 +24,9 @@ e2e: ## the end-to-end tests alone
 
 bench: ## what ingest costs per trade, and how long a trade is under way in it
 	cargo bench --package workers --locked --bench ingest
+
+bench-cluster: ## what a processor costs per trade on the kind cluster, with the real engines
+	e2e/bench.sh
 
 crds: ## write the files that are generated from the API types
 	hack/generate.sh

@@ -112,6 +112,12 @@ impl Stream {
         Ok(())
     }
 
+    /// Ends the streams, and leaves what comes of them to the caller.
+    pub async fn stop_issuing(self) -> Result<()> {
+        self.end().await?;
+        Ok(())
+    }
+
     async fn prove(&self, ledger: &Ledger, copies: Copies) -> Result<()> {
         let judge = |report: &AuditReport| proof::complete(report, ledger, &self.symbols, copies);
         let trades = audit::prove(&self.pipeline, &self.symbols, judge).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use crds::{
     names::{Role, WORKER_HTTP_PORT},
     wire::{IngestStatus, LaneStatus, ProcessorStatus},
@@ -73,6 +73,37 @@ pub async fn last_archive_write(pipeline: &Pipeline) -> Result<Option<Duration>>
         last = last.max((seconds > 0.0).then(|| Duration::from_secs_f64(seconds)));
     }
     Ok(last)
+}
+
+/// What the only processor has used so far, and what one lane has done with it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    /// User and system time of the process, seconds.
+    pub cpu_seconds: f64,
+    /// The most resident memory so far, bytes.
+    pub peak_bytes: f64,
+    /// Trades that became durable.
+    pub rows: f64,
+    /// Files put into the archive.
+    pub files: f64,
+    /// Their size.
+    pub file_bytes: f64,
+}
+
+/// The cost of the only processor, by its lane (`archive` or `hot`).
+pub async fn cost(pipeline: &Pipeline, lane: &str) -> Result<Cost> {
+    let pages = pages(pipeline, Role::Processor, is_ready, "/metrics").await?;
+    let [page] = pages.as_slice() else {
+        bail!("{} processors are ready", pages.len());
+    };
+    let of_lane = |name: &str| gauge(page, &format!("cryptopipeline_processor_{lane}_{name}_total"));
+    Ok(Cost {
+        cpu_seconds: gauge(page, "process_cpu_seconds_total")?,
+        peak_bytes: gauge(page, "process_resident_memory_max_bytes")?,
+        rows: of_lane("rows")?,
+        files: of_lane("files")?,
+        file_bytes: of_lane("files_bytes")?,
+    })
 }
 
 /// The value of a metric without labels.

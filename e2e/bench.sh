@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Measures a processor on a kind cluster, which is brought up where it is missing, and prints a table.
+set -euo pipefail
+source "$(dirname "$0")/cluster/lib.sh"
+
+"$cluster_dir/up.sh"
+"$cluster_dir/images.sh"
+"$repo_dir/e2e/install.sh"
+cd "$repo_dir"
+cargo run --workspace --locked --bin bench
+done_step "bench" "$SECONDS"
