@@ -57,7 +57,7 @@ async fn send_compressed(topic: &Topic, codec: &str, ids: std::ops::Range<u64>) 
 fn letters(topic: &Topic, count: usize) -> BTreeMap<i64, (String, usize)> {
     let consumer = letter_reader(topic);
     let mut letters = BTreeMap::new();
-    for letter in consumer.iter() {
+    for letter in &consumer {
         let letter = letter.unwrap().detach();
         let offset = header(&letter, "offset").parse().unwrap();
         let length = header(&letter, "length").parse().unwrap();
@@ -84,7 +84,7 @@ async fn a_poisoned_partition_holds_up_neither_the_others_nor_a_lane() {
     let poisoned = CODECS.len() * poison().len();
 
     // While nobody takes dead letters, the poisoned partition has to wait; it waits alone.
-    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 10_000];
+    let refused = vec![RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 10_000];
     topic.cluster.request_errors(RDKafkaApiKey::Produce, &refused);
     let store = Arc::new(MemoryStore::default());
     let archive = Member::start(&topic, &store, "archive");
