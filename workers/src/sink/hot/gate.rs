@@ -155,12 +155,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_more_are_in_flight_than_the_limit_allows() {
+    async fn no_more_are_in_flight_than_there_are_permits() {
         let (gate, _) = gate();
         let (now, over) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let random = RefCell::new(0_u64);
         let request = || async {
-            if now.fetch_add(1, Ordering::SeqCst) + 1 > limit(&gate) {
+            if now.fetch_add(1, Ordering::SeqCst) + 1 > gate.state.lock().unwrap().permits {
                 over.fetch_add(1, Ordering::SeqCst);
             }
             let number = {
@@ -182,6 +182,7 @@ mod tests {
             gate.state.lock().unwrap().permits,
             "every permit is back"
         );
+        assert_eq!(limit(&gate), gate.permits.available_permits());
     }
 
     #[tokio::test(start_paused = true)]

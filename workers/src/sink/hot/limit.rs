@@ -2,12 +2,13 @@
 //! it). Pure.
 //!
 //! A round is as many answers as the limit. It is bad when Cassandra says that it has too much to do, and when the mean
-//! latency of a round is more than twice what it is without a queue: then more requests only wait longer in one.
+//! latency of a round is more than half again what it is without a queue: then more requests only wait longer in one.
 
 use std::{ops::RangeInclusive, time::Duration};
 
-/// A round this much slower than without a queue is bad.
-const SLOWER: f64 = 2.0;
+/// A round this much slower than without a queue is bad. Less than what a bad round divides by, so that after each the
+/// queue is gone, and the latency without one is measured anew.
+const SLOWER: f64 = 1.5;
 /// How fast a latency is forgotten that the cluster no longer reaches, per round. Far slower than the limit rises, so that
 /// a queue that builds up is not taken for a slower cluster.
 const DRIFT: f64 = 1.001;
@@ -170,9 +171,9 @@ mod tests {
     }
 
     #[test]
-    fn latency_that_doubles_and_more_halves_it() {
+    fn latency_that_rises_by_half_and_more_halves_it() {
         let mut limit = risen(32, 256);
-        round(&mut limit, Outcome::Served(Duration::from_millis(5)));
+        round(&mut limit, Outcome::Served(Duration::from_micros(3_200)));
         assert_eq!(limit.now(), 16);
     }
 
@@ -236,8 +237,8 @@ mod tests {
             let seen = settled(capacity);
             let capacity = usize::try_from(capacity).unwrap();
             let (least, most) = (seen.iter().min().unwrap(), seen.iter().max().unwrap());
-            prop_assert!(*least + 1 >= capacity, "idle: {least} of {capacity}");
-            prop_assert!(*most <= 3 * capacity, "a queue of {most} at {capacity}");
+            prop_assert!(*least * 4 / 3 + 2 >= capacity, "idle: {least} of {capacity}");
+            prop_assert!(*most <= 2 * capacity, "a queue of {most} at {capacity}");
         }
     }
 }
