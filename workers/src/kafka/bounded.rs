@@ -63,6 +63,10 @@ pub fn read(
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "earliest")
+        // Of each partition. librdkafka's defaults let a busy topic fill 64 MiB with each.
+        .set("queued.min.messages", "5000")
+        .set("queued.max.messages.kbytes", "1024")
+        .set("fetch.message.max.bytes", "262144")
         .create()?;
     let extents = extents(&consumer, topic)?;
     let mut list = TopicPartitionList::new();
