@@ -1,9 +1,9 @@
 //! The second exchange: Coinbase's products on the way of all trades.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use crds::{
-    gap::{GapRecord, GapState},
+    gap::GapState,
     spec::{Exchange, GapPolicy},
     wire::{IngestConfig, IngestStatus, StartFrom},
 };
@@ -11,8 +11,8 @@ use exchange_sim::{Fault, Sim, Start, SymbolSpec};
 use serde_json::Value;
 
 use crate::{
-    kafka::{self, Cluster, DEAD_LETTERS, GAPS, LEDGERS, Record, TOPIC},
-    worker::{self, Worker, exchange, recorded},
+    kafka::{self, Cluster, DEAD_LETTERS, LEDGERS, Record, TOPIC, gaps},
+    worker::{self, Worker, assert_no_violation, drop_next, exchange, recorded},
 };
 
 const FLUSH: Duration = Duration::from_secs(20);
@@ -65,24 +65,6 @@ fn fetched(records: &[Record]) -> usize {
         .count()
 }
 
-fn gaps(kafka: &Cluster) -> Vec<GapRecord> {
-    let mut gaps = BTreeMap::new();
-    for record in kafka::records(kafka, GAPS) {
-        let gap: GapRecord = serde_json::from_str(&record.value).unwrap();
-        gaps.insert(gap.key(), gap);
-    }
-    gaps.into_values().collect()
-}
-
-fn drop_next(exchange: &Sim, trades: u64) {
-    let symbol = PRODUCT.to_owned();
-    exchange.inflict(Fault::Drop { symbol, trades }).unwrap();
-}
-
-fn assert_no_violation(exchange: &Sim) {
-    assert!(exchange.ledger().violations.is_empty(), "{:?}", exchange.ledger());
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn matches_arrive_in_the_wire_form_under_the_exchanges_name() {
     let kafka = kafka::cluster();
@@ -123,7 +105,7 @@ async fn a_cut_is_healed_and_what_it_missed_is_fetched() {
     let exchange = exchange([bitcoin()]).await;
     let worker = warm(&exchange, &kafka).await;
     // Long enough for trades to be issued before the next connection.
-    drop_next(&exchange, 50);
+    drop_next(&exchange, PRODUCT, 50);
     exchange.inflict(Fault::Cut).unwrap();
     let status = worker.until("all trades", complete).await;
     worker.stop().await.unwrap();
@@ -143,7 +125,7 @@ async fn dropped_frames_are_fetched_and_doubled_ones_are_kept_once() {
     let kafka = kafka::cluster();
     let exchange = exchange([bitcoin()]).await;
     let worker = warm(&exchange, &kafka).await;
-    drop_next(&exchange, 7);
+    drop_next(&exchange, PRODUCT, 7);
     let symbol = PRODUCT.to_owned();
     exchange.inflict(Fault::Duplicate { symbol, trades: 5 }).unwrap();
     let status = worker.until("all trades", complete).await;
@@ -160,7 +142,7 @@ async fn the_last_trades_are_missed_too_though_no_later_one_tells() {
     let exchange = exchange([bitcoin()]).await;
     let worker = warm(&exchange, &kafka).await;
     // All that are left.
-    drop_next(&exchange, 2_001);
+    drop_next(&exchange, PRODUCT, 2_001);
     worker.until("all trades", complete).await;
     worker.stop().await.unwrap();
     assert_all_once(&kafka);
@@ -253,7 +235,7 @@ async fn without_a_look_for_gaps_dropped_frames_stay_away_and_copies_are_dropped
     worker
         .until("some trades", |status| status.acknowledged >= 100)
         .await;
-    drop_next(&exchange, 7);
+    drop_next(&exchange, PRODUCT, 7);
     let symbol = PRODUCT.to_owned();
     exchange.inflict(Fault::Duplicate { symbol, trades: 5 }).unwrap();
     let status = worker

@@ -3,15 +3,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crds::{
-    gap::{GapCause, GapRecord, GapState},
+    gap::{GapCause, GapState},
     spec::Exchange,
     wire::{IngestConfig, IngestStatus, StartFrom},
 };
 use exchange_sim::{Fault, Refusal, Service, Sim, Start, SymbolSpec};
 
 use crate::{
-    kafka::{self, Cluster, DEAD_LETTERS, GAPS, LEDGERS, Record, TOPIC},
-    worker::{RECORDED_FIRST, RECORDED_LAST, Worker, config, exchange, recorded},
+    kafka::{self, Cluster, DEAD_LETTERS, LEDGERS, Record, TOPIC, gaps},
+    worker::{
+        RECORDED_FIRST, RECORDED_LAST, Worker, assert_no_violation, config, drop_next, exchange, recorded,
+    },
 };
 
 const FLUSH: Duration = Duration::from_secs(20);
@@ -41,17 +43,6 @@ fn assert_all_once(kafka: &Cluster) -> Vec<Record> {
     records
 }
 
-/// The last word on each gap.
-fn gaps(kafka: &Cluster) -> Vec<GapRecord> {
-    let mut gaps = BTreeMap::new();
-    for record in kafka::records(kafka, GAPS) {
-        let gap: GapRecord = serde_json::from_str(&record.value).unwrap();
-        assert_eq!(record.key.as_deref(), Some(gap.key().as_str()));
-        gaps.insert(gap.key(), gap);
-    }
-    gaps.into_values().collect()
-}
-
 /// The gaps were of this cause, are closed, and name exactly the ids that were fetched.
 fn assert_closed(kafka: &Cluster, cause: GapCause, fetched: &[Record]) {
     let gaps = gaps(kafka);
@@ -70,10 +61,6 @@ fn assert_closed(kafka: &Cluster, cause: GapCause, fetched: &[Record]) {
     named.sort_unstable();
     let fetched: Vec<u64> = fetched.iter().map(Record::id).collect();
     assert_eq!(named, fetched);
-}
-
-fn assert_no_violation(exchange: &Sim) {
-    assert!(exchange.ledger().violations.is_empty(), "{:?}", exchange.ledger());
 }
 
 fn issued(exchange: &Sim) -> u64 {
@@ -95,19 +82,13 @@ async fn warm(exchange: &Sim, kafka: &Cluster) -> Worker {
     worker
 }
 
-/// The exchange sends its next trades to nobody.
-fn drop_next(exchange: &Sim, trades: u64) {
-    let symbol = "BTCUSDT".to_owned();
-    exchange.inflict(Fault::Drop { symbol, trades }).unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_cut_connection_missed_is_fetched_in_the_bytes_of_the_stream() {
     let kafka = kafka::cluster();
     let exchange = exchange([bitcoin()]).await;
     let worker = warm(&exchange, &kafka).await;
     // Long enough for trades to be issued before the next connection.
-    drop_next(&exchange, 50);
+    drop_next(&exchange, "BTCUSDT", 50);
     exchange.inflict(Fault::Cut).unwrap();
     let status = worker.until("all trades", complete).await;
     let metrics = worker.metrics().await;
@@ -131,7 +112,7 @@ async fn frames_that_were_not_delivered_are_fetched_though_the_connection_stayed
     let kafka = kafka::cluster();
     let exchange = exchange([bitcoin()]).await;
     let worker = warm(&exchange, &kafka).await;
-    drop_next(&exchange, 7);
+    drop_next(&exchange, "BTCUSDT", 7);
     let status = worker.until("all trades", complete).await;
     assert_eq!(status.connections, 1);
     worker.stop().await.unwrap();
@@ -163,7 +144,7 @@ async fn the_last_trades_are_missed_too_though_no_later_one_tells() {
     let exchange = exchange([bitcoin()]).await;
     let worker = warm(&exchange, &kafka).await;
     // All that are left.
-    drop_next(&exchange, 2_001);
+    drop_next(&exchange, "BTCUSDT", 2_001);
     worker.until("all trades", complete).await;
     worker.stop().await.unwrap();
     let fetched = assert_all_once(&kafka);
@@ -213,7 +194,7 @@ async fn a_gap_that_was_open_at_the_end_is_repaired_by_the_next_life() {
         by_ms,
     };
     exchange.inflict(behind(3_600_000)).unwrap();
-    drop_next(&exchange, 20);
+    drop_next(&exchange, "BTCUSDT", 20);
     let asked_in_vain = |status: &IngestStatus| {
         let errors = status.gaps.iter().filter_map(|gap| gap.last_error.as_deref());
         status.missing_ids == 20 && errors.eq(["NotThereYet"])
@@ -239,7 +220,7 @@ async fn a_record_of_the_past_that_trails_the_stream_is_asked_again() {
     exchange
         .inflict(Fault::RestBehind { symbol, by_ms: 5_000 })
         .unwrap();
-    drop_next(&exchange, 20);
+    drop_next(&exchange, "BTCUSDT", 20);
     worker.until("all trades", complete).await;
     worker.stop().await.unwrap();
     assert_eq!(assert_all_once(&kafka).len(), 20);
@@ -261,7 +242,7 @@ async fn a_refusal_is_waited_out(#[case] with: Refusal) {
             for_ms: 8_000,
         })
         .unwrap();
-    drop_next(&exchange, 20);
+    drop_next(&exchange, "BTCUSDT", 20);
     worker.until("all trades", complete).await;
     worker.stop().await.unwrap();
     assert_eq!(assert_all_once(&kafka).len(), 20);
@@ -283,7 +264,7 @@ async fn the_budget_of_weight_is_kept() {
     worker
         .until("some trades", |status| status.acknowledged >= 100)
         .await;
-    drop_next(&exchange, 20);
+    drop_next(&exchange, "BTCUSDT", 20);
     worker.until("all trades", complete).await;
     worker.stop().await.unwrap();
     assert_all_once(&kafka);

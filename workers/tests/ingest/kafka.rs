@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crds::spec::Exchange;
+use crds::{gap::GapRecord, spec::Exchange};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -82,4 +82,15 @@ fn record(message: &impl Message) -> Record {
             .map(|header| (header.key.to_owned(), text(header.value.unwrap())))
             .collect(),
     }
+}
+
+/// The last word on each gap.
+pub fn gaps(kafka: &Cluster) -> Vec<GapRecord> {
+    let mut gaps = BTreeMap::new();
+    for record in records(kafka, GAPS) {
+        let gap: GapRecord = serde_json::from_str(&record.value).unwrap();
+        assert_eq!(record.key.as_deref(), Some(gap.key().as_str()));
+        gaps.insert(gap.key(), gap);
+    }
+    gaps.into_values().collect()
 }

@@ -6,7 +6,7 @@ use crds::{
     spec::{Exchange, GapPolicy},
     wire::{BufferConfig, Endpoints, IngestConfig, IngestStatus, KafkaEndpoint, StartFrom},
 };
-use exchange_sim::{Sim, SimConfig, SymbolSpec};
+use exchange_sim::{Fault, Sim, SimConfig, SymbolSpec};
 use flate2::read::GzDecoder;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -164,4 +164,15 @@ impl Worker {
         self.stop.cancel();
         self.ingest.finished().await
     }
+}
+
+/// The exchange saw no rule of its broken.
+pub fn assert_no_violation(exchange: &Sim) {
+    assert!(exchange.ledger().violations.is_empty(), "{:?}", exchange.ledger());
+}
+
+/// The exchange sends a symbol's next trades to nobody.
+pub fn drop_next(exchange: &Sim, symbol: &str, trades: u64) {
+    let symbol = symbol.to_owned();
+    exchange.inflict(Fault::Drop { symbol, trades }).unwrap();
 }

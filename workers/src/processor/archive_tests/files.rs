@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow_array::{
-    Array, Int64Array,
+    Array, Int64Array, RecordBatch,
     cast::AsArray,
     types::{Decimal128Type, TimestampMicrosecondType},
 };
@@ -12,6 +12,14 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
 use crate::processor::testing::repaired_order;
+
+fn rows(file: Bytes) -> RecordBatch {
+    let mut batches = ParquetRecordBatchReaderBuilder::try_new(file)
+        .unwrap()
+        .build()
+        .unwrap();
+    batches.next().unwrap().unwrap()
+}
 
 #[tokio::test]
 async fn files_are_named_by_hour_and_first_offset_and_hold_the_fields_exactly() {
@@ -35,13 +43,7 @@ async fn files_are_named_by_hour_and_first_offset_and_hold_the_fields_exactly() 
         ]
     );
     let file = files[paths[1]].clone();
-    let rows = ParquetRecordBatchReaderBuilder::try_new(file)
-        .unwrap()
-        .build()
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap();
+    let rows = rows(file);
     let texts = |name: &str| -> Vec<String> {
         let column = rows.column_by_name(name).unwrap();
         column
@@ -158,13 +160,7 @@ async fn the_same_id_of_two_exchanges_is_two_trades_and_of_an_unknown_one_none()
     tokio::join!(lane.run(&mut source, &context), read);
 
     let (_, file) = store.finished().into_iter().next().unwrap();
-    let rows = ParquetRecordBatchReaderBuilder::try_new(file)
-        .unwrap()
-        .build()
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap();
+    let rows = rows(file);
     let exchanges = rows.column_by_name("exchange").unwrap().as_string::<i32>();
     assert_eq!(
         exchanges.iter().flatten().collect::<Vec<_>>(),
