@@ -18,6 +18,7 @@ pub mod kafka;
 pub mod metrics;
 pub mod model;
 pub mod processor;
+pub mod recording;
 pub mod reload;
 pub mod shutdown;
 pub mod sink;

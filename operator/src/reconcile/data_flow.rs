@@ -9,6 +9,8 @@ use crds::{
 };
 use jiff::Timestamp;
 
+mod replay;
+
 /// Gaps named in the condition.
 const NAMED_GAPS: usize = 5;
 /// Longest time that a trade is taken to need from ingest to its place in the archive's lag.
@@ -131,6 +133,9 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
     if let Some(message) = waiting_for_kafka(&feeds) {
         return no("KafkaUnreachable", message);
     }
+    if let Some(waiting) = replay::waiting(&feeds) {
+        return no("ReplayWaiting", waiting);
+    }
     if feeds.iter().any(|feed| !feed.connected) {
         return no(
             "FeedDisconnected",
@@ -163,7 +168,13 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
         .copied()
         .filter(|gap| gap.state == GapState::Unrepairable)
         .collect();
+    if let Some(damaged) = replay::damaged(&feeds) {
+        return no("ReplayDamaged", damaged);
+    }
     if let Some(first) = unrepairable.first() {
+        if replay::is_played(&feeds) {
+            return no("IdsMissing", replay::missing(&named(&unrepairable)));
+        }
         let why = first.last_error.as_deref().unwrap_or("no answer");
         return no(
             "IdsMissing",
@@ -201,6 +212,9 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
     }
     if flow.ingested_trades == 0 {
         return no("NoTradesYet", "connected; waiting for the first trade".to_owned());
+    }
+    if let Some((reason, message)) = replay::played(&feeds) {
+        return yes(reason, message);
     }
     yes(
         "TradesFlow",

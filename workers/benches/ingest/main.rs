@@ -155,5 +155,7 @@ fn config(exchange: &Sim, bootstrap: &str, symbols: Vec<String>) -> IngestConfig
             disk_bytes: 1 << 30,
             folder: String::new(),
         },
+        recording: None,
+        replay: None,
     }
 }

@@ -1,6 +1,13 @@
 //! The life of one connection: connect, subscribe, read until it ends.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
@@ -16,15 +23,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     error::LinkError,
-    frame::{self, Frame},
+    reading::{self, Control, Reading},
     subscription::{ANSWER_TIMEOUT, Subscription},
 };
 use crate::{
-    decode,
     feed::{
         Gate, Intake, Monitor, Received,
         handover::{Dial, End, Expectation, Hearing, Wire},
     },
+    model::Trade,
+    recording::Recorder,
 };
 
 /// TCP, TLS and handshake together.
@@ -59,6 +67,10 @@ pub struct Dialer {
     pub intake: Intake,
     /// Whom they tell what was read.
     pub monitor: Arc<Monitor>,
+    /// Where frames are kept.
+    pub recorder: Option<Recorder>,
+    /// Connections made so far.
+    pub connections: AtomicU64,
 }
 
 impl Dial for Dialer {
@@ -82,6 +94,7 @@ impl Dialer {
         let now = Instant::now();
         let session = Session {
             dialer: self,
+            number: self.connections.fetch_add(1, Ordering::Relaxed),
             wire,
             gate,
             socket,
@@ -113,6 +126,8 @@ impl Dialer {
 /// A connection that is made.
 struct Session<'a> {
     dialer: &'a Dialer,
+    /// In the recording.
+    number: u64,
     wire: Wire,
     gate: Gate,
     socket: Socket,
@@ -234,8 +249,15 @@ impl Session<'_> {
 
     async fn handle(&mut self, message: Message) -> Result<(), LinkError> {
         match message {
-            Message::Text(text) => self.frame(text.into()).await,
-            Message::Binary(bytes) => self.reject(bytes, "BinaryFrame").await,
+            Message::Text(text) => {
+                let frame = text.into();
+                self.record(&frame);
+                self.frame(frame).await
+            }
+            Message::Binary(bytes) => {
+                self.record(&bytes);
+                self.reject(bytes, "BinaryFrame").await
+            }
             Message::Ping(_) => self.flush_pong().await,
             Message::Close(Some(close)) => Err(LinkError::Closed(close.to_string())),
             Message::Close(None) => Err(LinkError::Closed("no reason given".to_owned())),
@@ -251,31 +273,38 @@ impl Session<'_> {
         Ok(())
     }
 
-    async fn frame(&mut self, bytes: Bytes) -> Result<(), LinkError> {
-        match frame::read(&bytes) {
-            Frame::Trade(event) => return self.trade(event).await,
-            Frame::Broken => return self.reject(bytes, "BrokenFrame").await,
-            Frame::Unknown => self.dialer.monitor.rejected("UnknownEvent"),
-            Frame::Accepted(id) => {
+    fn record(&self, frame: &Bytes) {
+        if let Some(recorder) = &self.dialer.recorder {
+            recorder.keep(self.number, frame);
+        }
+    }
+
+    async fn frame(&mut self, frame: Bytes) -> Result<(), LinkError> {
+        match reading::read(frame) {
+            Reading::Trade(event, trade) => self.trade(event, trade).await,
+            Reading::Unreadable(bytes, reason) => self.reject(bytes, reason).await,
+            Reading::Control(control) => {
+                self.control(control);
+                Ok(())
+            }
+        }
+    }
+
+    fn control(&mut self, control: Control) {
+        match control {
+            Control::Unknown => self.dialer.monitor.rejected("UnknownEvent"),
+            Control::Accepted(id) => {
                 if self.subscription.accept(id) {
                     self.wire.heard.lock().confirm(true, Instant::now());
                     self.wire.news.confirmed();
                 }
             }
-            Frame::Refused { code, message } => self.tell(&LinkError::Refused { code, message }),
-            Frame::ServerShutdown => self.tell(&LinkError::ServerShutdown),
+            Control::Refused { code, message } => self.tell(&LinkError::Refused { code, message }),
+            Control::ServerShutdown => self.tell(&LinkError::ServerShutdown),
         }
-        Ok(())
     }
 
-    async fn trade(&mut self, event: Bytes) -> Result<(), LinkError> {
-        let trade = match decode::trade(&event) {
-            Ok(trade) => trade,
-            Err(error) => {
-                tracing::warn!(%error, "trade event cannot be read");
-                return self.reject(event, error.reason()).await;
-            }
-        };
+    async fn trade(&mut self, event: Bytes, trade: Trade) -> Result<(), LinkError> {
         let (symbol, id) = (trade.symbol.clone(), trade.trade_id);
         let hearing = self.wire.heard.lock().trade(&symbol, id, Instant::now());
         match hearing {

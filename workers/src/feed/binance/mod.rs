@@ -1,12 +1,15 @@
 //! Binance's live trade streams (binance-spot-api-docs: web-socket-streams.md).
 //!
 //! [`assignment`] decides which line carries which symbol, [`subscription`] which control frames follow from that,
-//! [`frame`] tells frames apart, [`link`] lives one connection; [`super::handover`] replaces connections without a gap.
+//! [`frame`] tells frames apart, [`reading`] reads them, [`link`] lives one connection; [`super::handover`] replaces connections
+//! without a gap. [`dump`] reads the exchange's public files.
 
 mod assignment;
+pub mod dump;
 mod error;
 mod frame;
 mod link;
+pub mod reading;
 pub mod rest;
 mod subscription;
 #[cfg(test)]
@@ -14,7 +17,7 @@ mod tests;
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Once},
+    sync::{Arc, Once, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -27,7 +30,7 @@ use super::{
     Feed, Intake, Monitor,
     handover::{Carrier, Expectation, Policy, Wanted},
 };
-use crate::model::Symbol;
+use crate::{model::Symbol, recording::Recorder};
 
 /// Binance pings every 20 s, so that a silent minute is a dead connection.
 const SILENCE_LIMIT: Duration = Duration::from_mins(1);
@@ -71,6 +74,7 @@ impl Default for Timing {
 pub struct BinanceFeed {
     origin: String,
     timing: Timing,
+    recorder: Option<Recorder>,
 }
 
 impl BinanceFeed {
@@ -80,6 +84,7 @@ impl BinanceFeed {
         Self {
             origin: origin.to_owned(),
             timing: Timing::default(),
+            recorder: None,
         }
     }
 
@@ -87,6 +92,12 @@ impl BinanceFeed {
     #[must_use]
     pub fn timing(self, timing: Timing) -> Self {
         Self { timing, ..self }
+    }
+
+    /// Keeps every frame there.
+    #[must_use]
+    pub fn recorder(self, recorder: Option<Recorder>) -> Self {
+        Self { recorder, ..self }
     }
 }
 
@@ -106,6 +117,8 @@ impl Feed for BinanceFeed {
             delivery_grace: self.timing.delivery_grace,
             intake,
             monitor: monitor.clone(),
+            recorder: self.recorder,
+            connections: AtomicU64::new(0),
         };
         let mut assignment = Assignment::default();
         let mut lines: HashMap<usize, LineHandle> = HashMap::new();

@@ -3,7 +3,7 @@
 //! [`budget`] keeps the use of request weight within bounds, [`trades`] brings rows into the form of the live stream.
 
 mod budget;
-mod trades;
+pub(super) mod trades;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

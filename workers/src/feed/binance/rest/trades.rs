@@ -1,4 +1,4 @@
-//! From a row of `historicalTrades` to the event of the live stream. Pure.
+//! From a row of `historicalTrades`, or of the exchange's dumps of it, to the event of the live stream. Pure.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     decode::{self, DecodeError},
     feed::Received,
-    model::Symbol,
+    model::{Symbol, Trade},
 };
 
 /// A trade as REST tells it (binance-spot-api-docs: rest-api.md, "Old trade lookup").
@@ -15,11 +15,16 @@ use crate::{
 pub struct Row {
     /// Trade id.
     pub id: u64,
-    price: String,
-    qty: String,
-    time: i64,
-    is_buyer_maker: bool,
-    is_best_match: bool,
+    /// Decimal, eight places.
+    pub price: String,
+    /// Decimal, eight places.
+    pub qty: String,
+    /// Milliseconds since 1970.
+    pub time: i64,
+    /// Whether the buyer's order was in the book first.
+    pub is_buyer_maker: bool,
+    /// Without a meaning; the stream has it, too.
+    pub is_best_match: bool,
 }
 
 /// The fields of a `trade` event in the stream's own order.
@@ -42,7 +47,7 @@ struct Wire<'a> {
 impl Row {
     /// The trade as the live stream would have sent it, byte for byte but for the event time: REST does not tell when
     /// the event was sent, so that it is the trade's own time.
-    pub fn received(&self, symbol: &Symbol) -> Result<Received, DecodeError> {
+    pub fn event(&self, symbol: &Symbol) -> Result<(Bytes, Trade), DecodeError> {
         let event = serde_json::to_vec(&Wire {
             e: "trade",
             event_time: self.time,
@@ -55,7 +60,13 @@ impl Row {
             best_match: self.is_best_match,
         })?;
         let trade = decode::trade(&event)?;
-        Ok(Received::fetched(Bytes::from(event), trade))
+        Ok((event.into(), trade))
+    }
+
+    /// [`Self::event`] as fetched now.
+    pub fn received(&self, symbol: &Symbol) -> Result<Received, DecodeError> {
+        let (event, trade) = self.event(symbol)?;
+        Ok(Received::fetched(event, trade))
     }
 }
 

@@ -1,0 +1,44 @@
+//! Where a worker's trades come from: an exchange, or files.
+
+use std::sync::Arc;
+
+use crds::{spec::Exchange, wire::IngestConfig};
+
+use super::ledger::Ledger;
+use crate::{
+    feed::{
+        binance::{BinanceFeed, rest::BinanceRest},
+        replay::{Progress, ReplayFeed},
+    },
+    recording::Recorder,
+};
+
+/// A source of trades, and what can be asked beside.
+#[derive(Debug)]
+pub enum Trades {
+    /// Binance's streams, and its REST side.
+    Binance(BinanceFeed, BinanceRest),
+    /// Files; there is nobody to ask.
+    Replay(ReplayFeed<Ledger>),
+}
+
+impl Trades {
+    /// As configured. A recorder keeps what an exchange sends, `progress` tells how far files are.
+    pub fn new(
+        config: &IngestConfig,
+        recorder: Option<Recorder>,
+        ledger: &Arc<Ledger>,
+        progress: &Progress,
+    ) -> reqwest::Result<Self> {
+        if let Some(replay) = &config.replay {
+            let feed = ReplayFeed::new(replay.clone(), ledger.clone(), progress.clone());
+            return Ok(Self::Replay(feed));
+        }
+        Ok(match config.exchange {
+            Exchange::Binance => Self::Binance(
+                BinanceFeed::new(&config.endpoints.stream).recorder(recorder),
+                BinanceRest::new(&config.endpoints.rest, config.request_weight_per_minute)?,
+            ),
+        })
+    }
+}
