@@ -31,6 +31,7 @@ pub struct Writer {
     folder: PathBuf,
     disk_bytes: u64,
     rotate_after: Duration,
+    flush_every: Duration,
     metrics: Metrics,
     shelf: Shelf,
     open: Option<Open>,
@@ -46,6 +47,7 @@ impl Writer {
             folder: config.folder.clone().into(),
             disk_bytes: config.disk_bytes,
             rotate_after: Duration::from_millis(config.rotate_interval_ms),
+            flush_every: FLUSH_EVERY,
             metrics,
             shelf: Shelf::default(),
             open: None,
@@ -59,7 +61,7 @@ impl Writer {
         let tidied = self.tidy();
         self.note(tidied);
         loop {
-            match lines.recv_timeout(FLUSH_EVERY) {
+            match lines.recv_timeout(self.flush_every) {
                 Ok(line) => self.keep(&line),
                 Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => {
@@ -126,7 +128,7 @@ impl Writer {
     /// Ends the block, or the file, when that is due.
     fn look(&mut self) {
         let Some(open) = &mut self.open else { return };
-        if open.flushed.elapsed() < FLUSH_EVERY {
+        if open.flushed.elapsed() < self.flush_every {
             return;
         }
         let flushed = open.flush();
@@ -239,6 +241,14 @@ impl Open {
 
 fn shelve(folder: &Path, stem: &str) -> io::Result<String> {
     let name = format!("{stem}{CLOSED}");
-    fs::rename(folder.join(format!("{stem}{OPEN}")), folder.join(&name))?;
+    let path = folder.join(&name);
+    let renamed = fs::rename(folder.join(format!("{stem}{OPEN}")), &path);
+    // A successor on the same node may have done it already.
+    if renamed.is_err() && !path.exists() {
+        renamed?;
+    }
     Ok(name)
 }
+
+#[cfg(test)]
+mod tests;
