@@ -323,7 +323,11 @@ fn last_trade_time(before: &DataFlow, answers: &Answers, lanes: &[&Lane]) -> Opt
 
 #[cfg(test)]
 mod tests {
-    use crds::{gap::GapCause, spec::Exchange, wire::SymbolStatus};
+    use crds::{
+        gap::GapCause,
+        spec::Exchange,
+        wire::{ReplayStatus, SymbolStatus},
+    };
 
     use super::*;
 
@@ -593,6 +597,27 @@ mod tests {
         let lane = waiting.processors[0].as_mut().unwrap().hot.as_mut().unwrap();
         lane.waiting = Some("CassandraUnavailable".to_owned());
         assert_eq!(reason(&flow, &waiting), "LaneWaiting");
+        let mut played = good.clone();
+        let feed = played.ingest[0].as_mut().unwrap();
+        feed.replay = Some(ReplayStatus {
+            finished: true,
+            ..ReplayStatus::default()
+        });
+        assert_eq!(reason(&flow, &played), "ReplayFinished");
+        let mut lacking = played.clone();
+        lacking.ingest[0].as_mut().unwrap().gaps = vec![GapRecord {
+            last_error: Some("NotInReplay".to_owned()),
+            ..gap("BTCUSDT", 7, GapState::Unrepairable)
+        }];
+        assert_eq!(reason(&flow, &lacking), "IdsMissing");
+        let verdict = judge(Some(&flow), &lacking, NOW);
+        assert!(
+            verdict.message.contains("files of ingest.replay"),
+            "{}",
+            verdict.message
+        );
+        played.ingest[0].as_mut().unwrap().connected = false;
+        assert_eq!(reason(&flow, &played), "ReplayWaiting");
         let missing = DataFlow {
             missing_ids: 1,
             ..flow
