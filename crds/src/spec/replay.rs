@@ -49,7 +49,7 @@ impl Default for Recording {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Replay {
-    /// An existing PersistentVolumeClaim in the pipeline's namespace. It is mounted read-only, by the pod of each shard.
+    /// An existing claim (`PersistentVolumeClaim`) in the pipeline's namespace. It is mounted read-only, by the pod of each shard.
     #[schemars(length(min = 1, max = 253))]
     pub claim: String,
     /// A folder in it, with all folders below. Absent: all of the volume.

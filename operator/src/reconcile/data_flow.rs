@@ -163,26 +163,11 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
         }
     }
     let gaps: Vec<&GapRecord> = feeds.iter().flat_map(|feed| &feed.gaps).collect();
-    let unrepairable: Vec<&GapRecord> = gaps
-        .iter()
-        .copied()
-        .filter(|gap| gap.state == GapState::Unrepairable)
-        .collect();
     if let Some(damaged) = replay::damaged(&feeds) {
         return no("ReplayDamaged", damaged);
     }
-    if let Some(first) = unrepairable.first() {
-        if replay::is_played(&feeds) {
-            return no("IdsMissing", replay::missing(&named(&unrepairable)));
-        }
-        let why = first.last_error.as_deref().unwrap_or("no answer");
-        return no(
-            "IdsMissing",
-            format!(
-                "trade ids cannot be fetched from the exchange ({why}), which is asked on: {}",
-                named(&unrepairable)
-            ),
-        );
+    if let Some(message) = unrepairable(&gaps, &feeds) {
+        return no("IdsMissing", message);
     }
     let yes = |reason, message: String| Verdict {
         flowing: true,
@@ -220,6 +205,24 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
         "TradesFlow",
         "feeds are connected, both lanes run, no trade is missing".to_owned(),
     )
+}
+
+/// Set when ids were asked for in vain for long, or nobody can be asked.
+fn unrepairable(gaps: &[&GapRecord], feeds: &[&IngestStatus]) -> Option<String> {
+    let gaps: Vec<&GapRecord> = gaps
+        .iter()
+        .copied()
+        .filter(|gap| gap.state == GapState::Unrepairable)
+        .collect();
+    let first = gaps.first()?;
+    let ids = named(&gaps);
+    if replay::is_played(feeds) {
+        return Some(replay::missing(&ids));
+    }
+    let why = first.last_error.as_deref().unwrap_or("no answer");
+    Some(format!(
+        "trade ids cannot be fetched from the exchange ({why}), which is asked on: {ids}"
+    ))
 }
 
 /// Set when trades wait on ingest's disk: more than the producers' buffers hold.
@@ -616,6 +619,10 @@ mod tests {
             "{}",
             verdict.message
         );
+        let mut damaged = lacking.clone();
+        let replay = damaged.ingest[0].as_mut().unwrap().replay.as_mut().unwrap();
+        replay.damaged_files = vec!["a.zip".to_owned()];
+        assert_eq!(reason(&flow, &damaged), "ReplayDamaged");
         played.ingest[0].as_mut().unwrap().connected = false;
         assert_eq!(reason(&flow, &played), "ReplayWaiting");
         let missing = DataFlow {

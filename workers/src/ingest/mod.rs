@@ -211,7 +211,7 @@ impl Ingest {
         };
         let worker = tokio::spawn(async move {
             let result = match trades {
-                Trades::Binance(feed, history) => parts.run(feed, history, stop).await,
+                Trades::Binance(feed, history) => parts.run(feed, *history, stop).await,
                 Trades::Replay(feed) => parts.run(feed, NoHistory, stop).await,
             };
             if let Some(recording) = recording {

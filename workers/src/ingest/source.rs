@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub enum Trades {
     /// Binance's streams, and its REST side.
-    Binance(BinanceFeed, BinanceRest),
+    Binance(BinanceFeed, Box<BinanceRest>),
     /// Files; there is nobody to ask.
     Replay(ReplayFeed<Ledger>),
 }
@@ -37,7 +37,10 @@ impl Trades {
         Ok(match config.exchange {
             Exchange::Binance => Self::Binance(
                 BinanceFeed::new(&config.endpoints.stream).recorder(recorder),
-                BinanceRest::new(&config.endpoints.rest, config.request_weight_per_minute)?,
+                Box::new(BinanceRest::new(
+                    &config.endpoints.rest,
+                    config.request_weight_per_minute,
+                )?),
             ),
         })
     }

@@ -159,7 +159,7 @@ impl Writer {
             match open.abandon(&self.folder) {
                 Ok((name, bytes)) => self.shelf.add(name, bytes),
                 Err(error) => {
-                    tracing::warn!(%error, "a file of the recording keeps its temporary name until the next start")
+                    tracing::warn!(%error, "a file of the recording keeps its temporary name until the next start");
                 }
             }
         }

@@ -69,7 +69,7 @@ fn dump(events: &[String], microseconds: bool) -> String {
 
 fn write_dump(folder: &Path, name: &str, text: &str) {
     fs::create_dir_all(folder).unwrap();
-    if name.ends_with(".gz") {
+    if Path::new(name).extension().is_some_and(|ending| ending == "gz") {
         let mut file = GzEncoder::new(fs::File::create(folder.join(name)).unwrap(), Compression::fast());
         file.write_all(text.as_bytes()).unwrap();
         file.finish().unwrap();

@@ -57,28 +57,23 @@ impl Iterator for Reader {
 
     fn next(&mut self) -> Option<Event> {
         loop {
-            let (path, read) = match self.open.take() {
-                Some((path, mut lines)) => {
-                    let event = self.event(&mut lines);
-                    if let Ok(Some(event)) = event {
-                        self.open = Some((path, lines));
-                        self.time_us = event.time_us;
-                        return Some(event);
-                    }
-                    (path, event.map(|_| ()))
+            let Some((path, mut lines)) = self.open.take() else {
+                let path = self.files.next()?;
+                match unpack::open(&path) {
+                    Ok(lines) => self.open = Some((path, lines)),
+                    Err(error) => self.end(&path, Err(error)),
                 }
-                None => {
-                    let path = self.files.next()?;
-                    match unpack::open(&path) {
-                        Ok(lines) => {
-                            self.open = Some((path, lines));
-                            continue;
-                        }
-                        Err(error) => (path, Err(error)),
-                    }
-                }
+                continue;
             };
-            self.end(&path, read);
+            match self.event(&mut lines) {
+                Ok(Some(event)) => {
+                    self.open = Some((path, lines));
+                    self.time_us = event.time_us;
+                    return Some(event);
+                }
+                Ok(None) => self.end(&path, Ok(())),
+                Err(error) => self.end(&path, Err(error)),
+            }
         }
     }
 }

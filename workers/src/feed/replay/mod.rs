@@ -108,7 +108,7 @@ impl<K: Known> ReplayFeed<K> {
         match reading.await {
             Ok(()) => self.progress.ended(),
             Err(error) => {
-                tracing::error!(%error, "the reading of files failed; this is a defect, please report it")
+                tracing::error!(%error, "the reading of files failed; this is a defect, please report it");
             }
         }
         Ok(())
