@@ -6,6 +6,7 @@ pub mod gap;
 pub mod names;
 pub mod quantity;
 pub mod spec;
+pub mod speed;
 pub mod status;
 pub mod tables;
 pub mod wire;

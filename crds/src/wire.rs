@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     gap::GapRecord,
-    spec::{Exchange, GapPolicy},
+    spec::{Exchange, GapPolicy, ReplayFormat},
+    speed::ReplaySpeed,
 };
 
 /// Where the operator mounts a worker's configuration.
@@ -16,6 +17,12 @@ pub const CONFIG_PATH: &str = "/etc/cryptopipeline/config.yaml";
 
 /// Where the operator mounts the volume of an ingest worker's spool.
 pub const SPOOL_PATH: &str = "/var/spool/cryptopipeline";
+
+/// Where the operator mounts the volume of an ingest worker's recording.
+pub const RECORDING_PATH: &str = "/var/lib/cryptopipeline/recording";
+
+/// Where the operator mounts the volume of the files that are played.
+pub const REPLAY_PATH: &str = "/var/lib/cryptopipeline/replay";
 
 /// Configuration of an ingest worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +51,36 @@ pub struct IngestConfig {
     pub ledger_topic: String,
     /// Where trades wait that Kafka does not take.
     pub buffer: BufferConfig,
+    /// Where frames are kept; absent where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<RecordingConfig>,
+    /// The files that are played; absent where the exchange is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayConfig>,
+}
+
+/// Where the frames of an exchange are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RecordingConfig {
+    /// The folder of the files.
+    pub folder: String,
+    /// Bytes of all files.
+    pub disk_bytes: u64,
+    /// A file is closed when it is so many milliseconds old.
+    pub rotate_interval_ms: u64,
+}
+
+/// Files that are played instead of a live feed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReplayConfig {
+    /// Their folder; those below it count.
+    pub folder: String,
+    /// What they are.
+    pub format: ReplayFormat,
+    /// How fast.
+    pub speed: ReplaySpeed,
 }
 
 /// Where an exchange is reached.
@@ -217,8 +254,31 @@ pub struct IngestStatus {
     /// Configured symbols that the exchange does not list. The others are not concerned.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unknown_symbols: Vec<String>,
+    /// How far a replay is; absent where the exchange is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayStatus>,
     /// Per symbol, what Kafka has.
     pub symbols: BTreeMap<String, SymbolStatus>,
+}
+
+/// How far a replay is, in this process's life.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ReplayStatus {
+    /// Files with trades of the worker's symbols.
+    pub files: u64,
+    /// Those of them that were read to their end.
+    pub files_done: u64,
+    /// Trades read, those included that Kafka had already.
+    pub trades: u64,
+    /// Whether every file was read and every trade of them acknowledged by Kafka.
+    pub finished: bool,
+    /// Files of which a part could not be read, at most 20 of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damaged_files: Vec<String>,
+    /// Why nothing is read yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<String>,
 }
 
 /// One symbol's trades in Kafka, as far as its ledger reaches back. It survives a restart.

@@ -114,13 +114,14 @@ pub fn named_placement(spec: &CryptoPipelineSpec, name: Option<&str>) -> Placeme
 }
 
 /// The size that the spec asks for each volume of a role. None for controllers, ZooKeeper and JournalNodes, whose small
-/// volumes never grow, and for workers, which have none.
+/// volumes never grow, and for the processor, which has none.
 pub fn volume_size(role: Role, spec: &CryptoPipelineSpec) -> Option<&Quantity> {
     match role {
         Role::KafkaBroker => Some(&spec.kafka.storage.size),
         Role::Cassandra => Some(&spec.cassandra.storage.size),
         Role::NameNode => Some(&spec.hdfs.name_node_storage.size),
         Role::DataNode => Some(&spec.hdfs.storage.size),
-        Role::KafkaController | Role::ZooKeeper | Role::JournalNode | Role::Ingest | Role::Processor => None,
+        Role::Ingest => Some(&spec.ingest.recording.storage.size),
+        Role::KafkaController | Role::ZooKeeper | Role::JournalNode | Role::Processor => None,
     }
 }

@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod model;
 pub mod process;
 pub mod processor;
+pub mod recording;
 pub mod reload;
 pub mod shutdown;
 pub mod sink;

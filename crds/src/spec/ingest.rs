@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     common::{SIZE, resources, rule},
     exchange::{Endpoints, Exchange, GapPolicy},
+    replay::{Recording, Replay, TradeSource},
 };
 use crate::wire;
 
@@ -24,6 +25,18 @@ use crate::wire;
         "ingest.symbols of the exchange coinbase are its products; write them as in BTC-USD"),
     rule("self.requestWeightPerMinute >= 50 * self.shards * self.replicas",
         "ingest.requestWeightPerMinute must be at least 50 for each of shards times replicas, because one request for missing trades weighs 25; raise it or use fewer workers"),
+    rule("self.source != 'replay' || has(self.replay)",
+        "ingest.source is replay, but ingest.replay is missing; name there the claim that holds the files, and their format"),
+    rule("self.source != 'replay' || self.replicas == 1",
+        "ingest.replicas must be 1 where ingest.source is replay, because a second worker would read the same files; lower it"),
+    rule("self.source != 'replay' || !has(self.startFrom) || !has(self.startFrom.time)",
+        "ingest.startFrom.time asks the exchange, and ingest.source is replay, which begins with its files; remove it or name ingest.startFrom.ids"),
+    rule("self.source != 'replay' || !self.record",
+        "ingest.record keeps what the exchange sends, and ingest.source is replay; remove ingest.record"),
+    rule("self.source != 'replay' || !has(self.replay) || self.replay.format != 'binanceCsv' || self.exchange == 'binance'",
+        "ingest.replay.format binanceCsv is of the exchange binance; set ingest.exchange to binance or play frames"),
+    rule("!self.record || self.replicas == 1",
+        "ingest.replicas must be 1 where ingest.record is true, because two pods cannot share the volume of a recording; lower it or do not record"),
 ]))]
 pub struct IngestSpec {
     /// Key of `spec.placements`. Absent: any node.
@@ -33,6 +46,19 @@ pub struct IngestSpec {
     /// Whose trades.
     #[serde(default)]
     pub exchange: Exchange,
+    /// Where its trades are had from.
+    #[serde(default)]
+    pub source: TradeSource,
+    /// The files that are played where `source` is `replay`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
+    /// Whether each shard keeps what the exchange sends it, frame by frame, on a volume that outlives the pod. Needs
+    /// `replicas: 1`. A shard's old pod then ends before its new one starts.
+    #[serde(default)]
+    pub record: bool,
+    /// How it is kept where `record` is true.
+    #[serde(default)]
+    pub recording: Recording,
     /// Where the exchange is reached.
     #[serde(default)]
     pub endpoints: Endpoints,

@@ -10,6 +10,7 @@ mod ingest;
 mod kafka;
 mod placement;
 mod processor;
+mod replay;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,7 @@ pub use self::{
     kafka::{KafkaSpec, TopicSpec, Topics},
     placement::Placement,
     processor::{ArchiveLane, HotLane, ProcessorSpec},
+    replay::{Recording, Replay, ReplayFormat, TradeSource},
 };
 use crate::status::CryptoPipelineStatus;
 

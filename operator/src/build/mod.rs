@@ -22,7 +22,7 @@ use crds::names::Role;
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
     batch::v1::CronJob,
-    core::v1::{ConfigMap, Service, ServiceAccount},
+    core::v1::{ConfigMap, PersistentVolumeClaim, Service, ServiceAccount},
     policy::v1::PodDisruptionBudget,
 };
 
@@ -36,6 +36,8 @@ pub struct Resources {
     pub service_accounts: Vec<ServiceAccount>,
     /// Configuration files and start scripts.
     pub config_maps: Vec<ConfigMap>,
+    /// Claims that no StatefulSet makes, without an owner: those of recordings.
+    pub claims: Vec<PersistentVolumeClaim>,
     /// Headless Services of the engines, one for each JournalNode, and the one that Kafka clients bootstrap from.
     pub services: Vec<Service>,
     /// One per role whose pods must not all be drained at once.

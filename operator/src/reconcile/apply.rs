@@ -46,6 +46,7 @@ impl Applier<'_> {
         let Resources {
             service_accounts,
             config_maps,
+            claims,
             services,
             pod_disruption_budgets,
             ..
@@ -53,6 +54,13 @@ impl Applier<'_> {
         let observed = self.observed;
         self.all(&observed.service_accounts, service_accounts).await?;
         self.all(&observed.config_maps, config_maps).await?;
+        // A claim that exists is only ever grown.
+        for claim in claims
+            .iter()
+            .filter(|claim| !observed.claims.contains_key(&claim.name_any()))
+        {
+            self.writer.converge(None, claim).await?;
+        }
         self.all(&observed.services, services).await?;
         self.all(&observed.pod_disruption_budgets, pod_disruption_budgets)
             .await

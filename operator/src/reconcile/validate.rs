@@ -16,8 +16,9 @@ use crds::{
     duration::HumanDuration,
     names::Names,
     quantity,
+    spec::{Replay, TradeSource},
     status::Identity,
-    wire::{BufferConfig, StartFrom},
+    wire::{BufferConfig, RecordingConfig, StartFrom},
 };
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::OwnerReference};
 use kube::{Resource, ResourceExt};
@@ -68,6 +69,19 @@ pub struct ValidatedPipeline {
     pub start_from: StartFrom,
     /// `ingest.buffer` in the workers' terms.
     pub buffer: BufferConfig,
+    /// `ingest.recording` in the workers' terms; absent where nothing is recorded.
+    pub recording: Option<RecordingConfig>,
+}
+
+impl ValidatedPipeline {
+    /// The files that are played; `None` where the exchange is read.
+    pub fn replayed(&self) -> Option<&Replay> {
+        let ingest = &self.spec.ingest;
+        ingest
+            .replay
+            .as_ref()
+            .filter(|_| ingest.source == TradeSource::Replay)
+    }
 }
 
 /// Checks what CEL cannot, and collects every problem.
@@ -84,6 +98,7 @@ pub fn validate(object: &CryptoPipeline, facts: Facts) -> Result<ValidatedPipeli
     ingest::check_symbols(&spec.ingest, &mut problems);
     let start_from = ingest::start_from(&spec.ingest, &mut problems);
     let buffer = ingest::buffer(&spec.ingest, &mut problems);
+    let recording = ingest::recording(&spec.ingest, &mut problems);
     let sizings = memory::size(spec, &mut problems);
     let roll_size_bytes = roll_size(spec, &mut problems);
     let status = object.status.as_ref();
@@ -119,6 +134,7 @@ pub fn validate(object: &CryptoPipeline, facts: Facts) -> Result<ValidatedPipeli
                 roll_size_bytes,
                 start_from,
                 buffer,
+                recording,
             })
         }
         _ => Err(Invalid { problems }),

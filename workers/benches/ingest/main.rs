@@ -154,5 +154,7 @@ fn config(exchange: &Sim, bootstrap: &str, symbols: Vec<String>) -> IngestConfig
             disk_bytes: 1 << 30,
             folder: String::new(),
         },
+        recording: None,
+        replay: None,
     }
 }

@@ -63,6 +63,9 @@ pub enum HistoryError {
         /// The exchange's words, cut.
         message: String,
     },
+    /// There is no past to ask, now or later: files are played, and they do not hold it.
+    #[error("the files of ingest.replay do not hold it")]
+    NotInReplay,
     /// An answer in another form than documented.
     #[error("the exchange's answer cannot be read: {0}")]
     Unreadable(String),
@@ -76,7 +79,13 @@ impl HistoryError {
             Self::Limited { .. } => "RestLimited",
             Self::Unavailable(_) => "RestUnavailable",
             Self::Refused { .. } => "RestRefused",
+            Self::NotInReplay => "NotInReplay",
             Self::Unreadable(_) => "RestUnreadable",
         }
+    }
+
+    /// Whether the same question will never be answered.
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::NotInReplay)
     }
 }

@@ -9,6 +9,7 @@ pub mod history;
 pub mod monitor;
 pub mod newest;
 pub mod queue;
+pub mod replay;
 pub mod rest;
 pub mod stream;
 mod tls;
@@ -48,6 +49,8 @@ pub enum Source {
     Live,
     /// The exchange's record of the past, by REST.
     Rest,
+    /// Files that are played.
+    Replay,
 }
 
 /// What a feed read.
@@ -82,6 +85,15 @@ impl Received {
         Self {
             source: Source::Rest,
             ..Self::now(bytes, Ok(trade))
+        }
+    }
+
+    /// Read now from a file; `wall_us` is when a live feed received it, microseconds since 1970.
+    pub fn replayed(bytes: Bytes, content: Result<Trade, Cow<'static, str>>, wall_us: i64) -> Self {
+        Self {
+            source: Source::Replay,
+            wall_us,
+            ..Self::now(bytes, content)
         }
     }
 }

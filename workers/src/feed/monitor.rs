@@ -188,6 +188,12 @@ impl Monitor {
             .observe(Duration::from_micros(delay).as_secs_f64());
     }
 
+    /// A trade was read from a file.
+    pub fn replayed(&self) {
+        self.received.inc();
+        self.in_flight.inc();
+    }
+
     /// The exchange's clock is ahead by so many microseconds.
     pub fn clock_offset(&self, us: i64) {
         self.clock_offset_us.store(us, Ordering::Relaxed);

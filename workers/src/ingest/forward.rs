@@ -2,7 +2,7 @@
 //!
 //! Two loops, so that the first never waits for Kafka. One takes from the queue and decides; what the other is not ready
 //! for goes to the spool, and then everything that follows goes behind it. The other gives it to the producer, whose bounded
-//! buffer is the queue's first part.
+//! buffer is the queue's first part. A feed that plays files can wait: then nothing goes to the spool.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -35,12 +35,20 @@ pub struct Forward {
 
 impl Forward {
     /// Nothing is taken before [`Forward::run`].
-    pub const fn new(records: Arc<Records>, producer: Producer<Entry>, outlet: Outlet, spool: Spool) -> Self {
+    /// `patient`: the feed may wait for Kafka as long as it takes.
+    pub const fn new(
+        records: Arc<Records>,
+        producer: Producer<Entry>,
+        outlet: Outlet,
+        spool: Spool,
+        patient: bool,
+    ) -> Self {
         Self {
             admission: Admission {
                 records,
                 outlet,
                 spool,
+                patient,
             },
             producer,
         }
@@ -73,11 +81,16 @@ struct Admission {
     records: Arc<Records>,
     outlet: Outlet,
     spool: Spool,
+    patient: bool,
 }
 
 impl Admission {
     /// Runs until the feed has ended and nothing waits.
     async fn run(&mut self, ahead: Sender<Outgoing<Entry>>) -> Result<(), SpoolError> {
+        if self.patient {
+            self.run_patiently(&ahead).await;
+            return Ok(());
+        }
         let mut open = true;
         while open || !self.spool.is_empty() {
             tokio::select! {
@@ -96,6 +109,17 @@ impl Admission {
             self.outlet.shut(self.spool.holds());
         }
         Ok(())
+    }
+
+    /// Takes nothing that there is no place for.
+    async fn run_patiently(&mut self, ahead: &Sender<Outgoing<Entry>>) {
+        while let Ok(place) = ahead.reserve().await
+            && let Some(received) = self.outlet.take().await
+        {
+            if let Some(received) = self.records.hear(received) {
+                place.send(self.records.make(received));
+            }
+        }
     }
 
     async fn admit(&mut self, received: Received, ahead: &Sender<Outgoing<Entry>>) {

@@ -12,6 +12,7 @@ mod follow;
 mod forward;
 mod gap_metrics;
 mod journal;
+mod known;
 pub mod ledger;
 mod listing;
 mod look;
@@ -19,6 +20,7 @@ mod present;
 mod reachability;
 mod records;
 mod repair;
+mod source;
 mod spool;
 mod symbol_metrics;
 mod symbols;
@@ -26,10 +28,7 @@ mod watch;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use crds::{
-    spec::Exchange,
-    wire::{Endpoints, IngestConfig, IngestStatus},
-};
+use crds::wire::{IngestConfig, IngestStatus};
 use prometheus_client::metrics::gauge::Gauge;
 use rdkafka::error::KafkaError;
 use tokio::task::JoinHandle;
@@ -44,17 +43,16 @@ use self::{
     look::Look,
     records::Records,
     repair::Repair,
+    source::Trades,
     spool::{Limits, Spool, SpoolError, State},
     symbol_metrics::SymbolMetrics,
     symbols::Symbols,
-    watch::Watch,
+    watch::{KEEP_EVERY, KEEP_EVERY_REPLAYING, Watch},
 };
 use crate::{
     feed::{
-        Feed, History, Monitor,
-        binance::{BinanceFeed, rest::BinanceRest},
-        coinbase::{CoinbaseFeed, rest::CoinbaseRest},
-        queue,
+        Feed, History, Monitor, queue,
+        replay::{NoHistory, Progress},
     },
     health::{
         Health,
@@ -63,6 +61,7 @@ use crate::{
     kafka::producer::{self, Producer},
     metrics,
     model::Symbol,
+    recording,
     reload::Current,
 };
 
@@ -134,26 +133,6 @@ impl Ingest {
         stop: CancellationToken,
     ) -> Result<Self, IngestError> {
         let config = current.borrow().clone();
-        let (Endpoints { stream, rest }, weight) = (&config.endpoints, config.request_weight_per_minute);
-        match config.exchange {
-            Exchange::Binance => {
-                let venue = (BinanceFeed::new(stream), BinanceRest::new(rest, weight)?);
-                Self::start_at(venue, current, options, stop).await
-            }
-            Exchange::Coinbase => {
-                let venue = (CoinbaseFeed::new(stream), CoinbaseRest::new(rest, weight)?);
-                Self::start_at(venue, current, options, stop).await
-            }
-        }
-    }
-
-    async fn start_at<F: Feed, H: History>(
-        (feed, history): (F, H),
-        current: Current<IngestConfig>,
-        options: Options,
-        stop: CancellationToken,
-    ) -> Result<Self, IngestError> {
-        let config = current.borrow().clone();
         let symbols = Arc::new(Symbols::default());
         let wanted = symbols.configure(&config);
         let client_id = format!("ingest-{}", config.exchange.as_str());
@@ -194,12 +173,21 @@ impl Ingest {
             spool_state.clone(),
         )
         .await?;
+        let (recorder, recording) = config
+            .recording
+            .as_ref()
+            .map(|config| recording::start(config, &mut registry))
+            .unzip();
+        let progress = Progress::default();
+        let trades = Trades::new(&config, recorder, &ledger, &progress)?;
+        let replays = config.replay.is_some();
         let status = {
             let (monitor, ledger, in_flight) = (monitor.clone(), ledger.clone(), in_flight.clone());
             let symbols = symbols.clone();
             move || IngestStatus {
                 spooled: spool_state.records(),
                 held: spool_state.is_held(),
+                replay: replays.then(|| progress.status(count(&in_flight))),
                 ..status(&monitor, &ledger, &symbols, &in_flight)
             }
         };
@@ -212,8 +200,6 @@ impl Ingest {
             current,
             symbols,
             wanted,
-            feed,
-            history: Arc::new(history),
             producer,
             spool,
             journal,
@@ -225,7 +211,14 @@ impl Ingest {
             flush_limit: options.flush_limit,
         };
         let worker = tokio::spawn(async move {
-            let result = parts.run(stop).await;
+            let result = match trades {
+                Trades::Binance(feed, history) => parts.run(feed, *history, stop).await,
+                Trades::Coinbase(feed, history) => parts.run(feed, *history, stop).await,
+                Trades::Replay(feed) => parts.run(feed, NoHistory, stop).await,
+            };
+            if let Some(recording) = recording {
+                recording.await?;
+            }
             serving.cancel();
             end(server).await;
             result
@@ -244,13 +237,11 @@ impl Ingest {
     }
 }
 
-struct Parts<F, H> {
+struct Parts {
     config: IngestConfig,
     current: Current<IngestConfig>,
     symbols: Arc<Symbols>,
     wanted: Vec<Symbol>,
-    feed: F,
-    history: Arc<H>,
     producer: Producer<ledger::Entry>,
     spool: Spool,
     journal: Journal,
@@ -262,8 +253,16 @@ struct Parts<F, H> {
     flush_limit: Duration,
 }
 
-impl<F: Feed, H: History> Parts<F, H> {
-    async fn run(self, stop: CancellationToken) -> Result<(), IngestError> {
+impl Parts {
+    async fn run<F: Feed, H: History>(
+        self,
+        feed: F,
+        history: H,
+        stop: CancellationToken,
+    ) -> Result<(), IngestError> {
+        let history = Arc::new(history);
+        // Nobody can be asked how far files are, and files can wait.
+        let replays = self.config.replay.is_some();
         let stop = stop.child_token();
         let reachability = tokio::spawn(reachability::watch(
             self.producer.probe(),
@@ -273,22 +272,16 @@ impl<F: Feed, H: History> Parts<F, H> {
         ));
         let watch = Watch {
             ledger: self.ledger.clone(),
-            history: self.history.clone(),
+            history: history.clone(),
             start_from: self.config.start_from.clone(),
             look: Look::new(&self.config),
             journal: self.journal,
+            keep_every: if replays { KEEP_EVERY_REPLAYING } else { KEEP_EVERY },
             metrics: self.gap_metrics,
             readiness: self.health.readiness("ledger"),
             heartbeat: self.health.heartbeat("ledger", WATCH_ALIVE),
         };
         let watching = tokio::spawn(watch.run(stop.clone()));
-        let present = tokio::spawn(present::watch(
-            self.history.clone(),
-            self.ledger.clone(),
-            self.symbols.clone(),
-            self.monitor.clone(),
-            stop.clone(),
-        ));
         let (follow, wanted) = Follow::new(
             self.wanted,
             self.current,
@@ -296,23 +289,28 @@ impl<F: Feed, H: History> Parts<F, H> {
             self.ledger.clone(),
         );
         let following = tokio::spawn(follow.run(stop.clone()));
-        let listing = tokio::spawn(listing::watch(
-            self.history.clone(),
-            self.symbols,
-            wanted.clone(),
-            stop.clone(),
-        ));
+        let asking = (!replays).then(|| {
+            let present = present::watch(
+                history.clone(),
+                self.ledger.clone(),
+                self.symbols.clone(),
+                self.monitor.clone(),
+                stop.clone(),
+            );
+            let listing = listing::watch(history.clone(), self.symbols, wanted.clone(), stop.clone());
+            tokio::spawn(async { tokio::join!(present, listing) })
+        });
         let (intake, outlet) = queue(QUEUE_BYTES);
         let repair = Repair {
             ledger: self.ledger.clone(),
-            history: self.history,
+            history,
             intake: intake.clone(),
             in_flight: self.in_flight,
             spool: self.spool.state(),
         };
         let repairing = tokio::spawn(repair.run(stop.clone()));
         let records = Arc::new(Records::new(&self.config, self.ledger.clone()));
-        let forward = Forward::new(records, self.producer, outlet, self.spool);
+        let forward = Forward::new(records, self.producer, outlet, self.spool, replays);
         let forwarding = {
             let (stop, limit) = (stop.clone(), self.flush_limit);
             tokio::spawn(async move {
@@ -322,12 +320,13 @@ impl<F: Feed, H: History> Parts<F, H> {
                 ended
             })
         };
-        self.feed.run(wanted, intake, self.monitor, stop).await;
+        feed.run(wanted, intake, self.monitor, stop).await;
         let (unacknowledged, spooling) = forwarding.await?;
         following.await?;
-        listing.await?;
+        if let Some(asking) = asking {
+            asking.await?;
+        }
         repairing.await?;
-        present.await?;
         reachability.await?;
         watching.await?.finish().await;
         if unacknowledged > 0 {
@@ -345,13 +344,17 @@ fn status(monitor: &Monitor, ledger: &Ledger, symbols: &Symbols, in_flight: &Gau
     IngestStatus {
         connected: monitor.connected(),
         connections: monitor.connections(),
-        in_flight: u64::try_from(in_flight.get()).unwrap_or_default(),
+        in_flight: count(in_flight),
         rejected_frames: monitor.rejected_frames(),
         clock_offset_us: monitor.clock_offset_us(),
         symbols_version: symbols.version(),
         unknown_symbols: symbols.unknown(),
         ..ledger.status()
     }
+}
+
+fn count(gauge: &Gauge) -> u64 {
+    u64::try_from(gauge.get()).unwrap_or_default()
 }
 
 async fn end(server: Server) {

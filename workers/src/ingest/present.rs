@@ -2,16 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::{ledger::Ledger, symbols::Symbols};
-use crate::feed::{History, HistoryError, Monitor};
+use crate::feed::{History, HistoryError, Monitor, replay::Known};
 
 /// How often it is asked. A trade of a quiet symbol that was not delivered is noticed so much later.
 const INTERVAL: Duration = Duration::from_secs(15);
-/// How often it is looked whether the ledgers have been recalled.
-const RECALL_CHECK: Duration = Duration::from_millis(250);
 
 /// Keeps the ledger's view of the newest ids and the monitor's view of the clock true until `stop`.
 pub async fn watch<H: History>(
@@ -22,11 +20,9 @@ pub async fn watch<H: History>(
     stop: CancellationToken,
 ) {
     // Ids that exist mean nothing before it is known which ones Kafka has.
-    while !ledger.unrecalled().is_empty() {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = sleep(RECALL_CHECK) => {}
-        }
+    tokio::select! {
+        () = stop.cancelled() => return,
+        () = ledger.recalled() => {}
     }
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -9,7 +9,7 @@ use super::ledger::{Entry, Ledger, Verdict};
 use crate::{
     feed::{Received, Source},
     kafka::{
-        headers::{EXCHANGE, REASON, RECV_US, REST, SRC, WS},
+        headers::{EXCHANGE, REASON, RECV_US, REPLAY, REST, SRC, WS},
         producer::Outgoing,
     },
 };
@@ -73,6 +73,7 @@ fn headers(exchange: Exchange, received: &Received) -> OwnedHeaders {
     let source = match received.source {
         Source::Live => WS,
         Source::Rest => REST,
+        Source::Replay => REPLAY,
     };
     OwnedHeaders::new_with_capacity(4)
         .insert(header(EXCHANGE, exchange.as_str()))

@@ -61,6 +61,10 @@ impl<H: History> Repair<H> {
                     }
                     return;
                 }
+                Some((Err(error), symbol, ids)) if error.is_final() => {
+                    self.ledger.given_up_on(&symbol, ids, error.reason());
+                    continue;
+                }
                 Some((Err(error), symbol, ids)) => {
                     self.ledger.answered(&symbol, ids, Err(error.reason()));
                     let pause = backoff.next(last_failure.elapsed(), rand::random());

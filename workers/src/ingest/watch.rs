@@ -20,7 +20,9 @@ use crate::{
 /// How often the ledgers are reviewed.
 const TICK: Duration = Duration::from_millis(500);
 /// How often changed ledgers are kept. Much less than what the last records of a partition reach back.
-const KEEP_EVERY: Duration = Duration::from_secs(5);
+pub const KEEP_EVERY: Duration = Duration::from_secs(5);
+/// The same for files that are played as fast as Kafka takes them.
+pub const KEEP_EVERY_REPLAYING: Duration = TICK;
 /// Longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Time for the last words.
@@ -63,6 +65,8 @@ pub struct Watch<H> {
     pub look: Look,
     /// Where it tells and keeps.
     pub journal: Journal,
+    /// How often changed ledgers are kept.
+    pub keep_every: Duration,
     /// What it counts.
     pub metrics: GapMetrics,
     /// Ready when every ledger was recalled.
@@ -130,7 +134,7 @@ impl<H: History> Watch<H> {
             self.ledger.find(&found);
         }
         let news = self.tell(looked_ms).await?;
-        if news || kept.elapsed() >= KEEP_EVERY {
+        if news || kept.elapsed() >= self.keep_every {
             self.metrics.show(&self.ledger.gaps());
             self.journal.keep(&self.ledger).await?;
             *kept = Instant::now();

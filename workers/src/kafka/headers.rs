@@ -4,12 +4,14 @@
 pub const EXCHANGE: &str = "exchange";
 /// When the producer received the trade, microseconds since 1970, in decimal.
 pub const RECV_US: &str = "recv_us";
-/// Where the producer had the trade from: [`WS`] or [`REST`].
+/// Where the producer had the trade from: [`WS`], [`REST`] or [`REPLAY`].
 pub const SRC: &str = "src";
 /// [`SRC`] of what a live stream sent.
 pub const WS: &str = "ws";
 /// [`SRC`] of what was fetched from the exchange's record of the past.
 pub const REST: &str = "rest";
+/// [`SRC`] of what was read from a recording or from the exchange's dumps.
+pub const REPLAY: &str = "replay";
 /// Of a dead letter: why it could not be read, as a stable CamelCase name.
 pub const REASON: &str = "reason";
 /// Of a record that was put back by hand: where its dead letter is, as `partition/offset`.

@@ -7,6 +7,7 @@ mod gaps;
 mod kafka;
 mod outage;
 mod producer;
+mod replay;
 mod storm;
 mod stream;
 mod symbols;

@@ -60,6 +60,8 @@ pub fn config(exchange: &Sim, kafka: &Cluster, symbols: &[&str]) -> IngestConfig
             disk_bytes: 64 << 20,
             folder: String::new(),
         },
+        recording: None,
+        replay: None,
     }
 }
 

@@ -74,6 +74,7 @@ pub fn objects(pipeline: &ValidatedPipeline, resources: &Resources) -> Vec<Value
     let Resources {
         service_accounts,
         config_maps,
+        claims,
         services,
         pod_disruption_budgets,
         stateful_sets,
@@ -82,6 +83,7 @@ pub fn objects(pipeline: &ValidatedPipeline, resources: &Resources) -> Vec<Value
     } = resources;
     let mut objects = json(service_accounts);
     objects.extend(json(config_maps));
+    objects.extend(json(claims));
     objects.extend(json(services));
     objects.extend(json(pod_disruption_budgets));
     objects.extend(json(stateful_sets.iter().map(|set| &set.object)));

@@ -2,5 +2,6 @@
 
 mod changes;
 mod fixtures;
+mod replay;
 mod rules;
 mod snapshots;

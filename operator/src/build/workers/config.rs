@@ -5,7 +5,7 @@ use crds::{
     spec::IngestSpec,
     wire::{
         ArchiveConfig, AuditorConfig, CassandraEndpoint, HdfsEndpoint, HotConfig, IngestConfig,
-        KafkaEndpoint, ProcessorConfig, StartFrom,
+        KafkaEndpoint, ProcessorConfig, REPLAY_PATH, ReplayConfig, StartFrom,
     },
 };
 
@@ -62,6 +62,12 @@ pub(super) fn ingest(pipeline: &ValidatedPipeline, symbols: &[String]) -> Ingest
         kafka: kafka_endpoint(pipeline),
         ledger_topic: pipeline.spec.kafka.topics.trades.ledger_name(),
         buffer: pipeline.buffer.clone(),
+        recording: pipeline.recording.clone(),
+        replay: pipeline.replayed().map(|replay| ReplayConfig {
+            folder: format!("{REPLAY_PATH}/{}", replay.path),
+            format: replay.format,
+            speed: replay.speed.clone(),
+        }),
     }
 }
 

@@ -7,7 +7,7 @@ use crds::{
 use k8s_openapi::{
     api::{
         apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment},
-        core::v1::{Container, EmptyDirVolumeSource, ResourceRequirements, Volume},
+        core::v1::{Container, EmptyDirVolumeSource, ResourceRequirements, Volume, VolumeMount},
     },
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
@@ -43,12 +43,22 @@ pub struct Worker<'a> {
     pub resources: ResourceRequirements,
     /// Size of the volume at [`SPOOL_PATH`], which has the pod's life; absent where there is none.
     pub spool: Option<&'a Quantity>,
+    /// Volumes that outlive the pod.
+    pub volumes: Vec<Mounted>,
     /// Seconds from SIGTERM to SIGKILL.
     pub grace_seconds: i64,
     /// Pods above `replicas` during a rollout.
     pub max_surge: i32,
     /// Pods below `replicas` during a rollout.
     pub max_unavailable: i32,
+}
+
+/// A volume, and where the container has it.
+pub struct Mounted {
+    /// Of the pod.
+    pub volume: Volume,
+    /// Of the container.
+    pub mount: VolumeMount,
 }
 
 impl Worker<'_> {
@@ -79,7 +89,7 @@ impl Worker<'_> {
                     config_map: self.name.clone(),
                     path: CONFIG_DIR,
                 },
-                volumes: self.spool.into_iter().map(scratch).collect(),
+                volumes: self.volumes(),
             },
         );
         RoleDeployment {
@@ -117,12 +127,24 @@ impl Worker<'_> {
             env: Some(vec![pod::env_of_pod("POD_NAME", "metadata.name")]),
             ports: Some(pod::ports(&[HTTP])),
             resources: Some(self.resources.clone()),
-            volume_mounts: self.spool.map(|_| vec![pod::mount(SPOOL, SPOOL_PATH)]),
+            volume_mounts: self.mounts(),
             startup_probe: Some(pod::while_starting(pod::http_probe(HTTP.0, "/livez"))),
             liveness_probe: Some(pod::for_liveness(pod::http_probe(HTTP.0, "/livez"))),
             readiness_probe: Some(pod::for_readiness(pod::http_probe(HTTP.0, "/readyz"), 3)),
             ..Container::default()
         }
+    }
+
+    fn volumes(&self) -> Vec<Volume> {
+        let lasting = self.volumes.iter().map(|mounted| mounted.volume.clone());
+        self.spool.into_iter().map(scratch).chain(lasting).collect()
+    }
+
+    fn mounts(&self) -> Option<Vec<VolumeMount>> {
+        let spool = self.spool.map(|_| pod::mount(SPOOL, SPOOL_PATH));
+        let lasting = self.volumes.iter().map(|mounted| mounted.mount.clone());
+        let mounts: Vec<_> = spool.into_iter().chain(lasting).collect();
+        (!mounts.is_empty()).then_some(mounts)
     }
 }
 

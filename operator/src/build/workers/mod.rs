@@ -5,6 +5,7 @@ mod compactor;
 mod config;
 mod deployment;
 mod shards;
+mod volumes;
 
 use std::collections::BTreeMap;
 
@@ -71,6 +72,8 @@ pub(super) fn build(pipeline: &ValidatedPipeline, resources: &mut Resources) {
 
 fn ingest(pipeline: &ValidatedPipeline, resources: &mut Resources) {
     let spec = &pipeline.spec.ingest;
+    // Two pods cannot share a recording's volume, and would play the same files.
+    let alone = pipeline.recording.is_some() || pipeline.replayed().is_some();
     for (shard, symbols) in shards(pipeline) {
         let name = ingest_name(&pipeline.names, shard);
         let config = config::ingest(pipeline, &symbols);
@@ -88,11 +91,13 @@ fn ingest(pipeline: &ValidatedPipeline, resources: &mut Resources) {
                 .clone()
                 .unwrap_or_else(|| requirements("50m", "64Mi", "256Mi")),
             spool: Some(&spec.buffer.disk),
+            volumes: volumes::of_shard(pipeline, shard),
             grace_seconds: INGEST_GRACE_SECONDS,
             // The new feed is up before the old one goes; consumers drop what both deliver.
-            max_surge: 1,
-            max_unavailable: 0,
+            max_surge: i32::from(!alone),
+            max_unavailable: i32::from(alone),
         };
+        resources.claims.extend(volumes::recording_claim(pipeline, shard));
         resources
             .deployments
             .push(worker.deployment(pipeline, restart_hash));
@@ -121,6 +126,7 @@ fn processor(pipeline: &ValidatedPipeline, resources: &mut Resources) {
             .clone()
             .unwrap_or_else(|| requirements("100m", "128Mi", "512Mi")),
         spool: None,
+        volumes: vec![],
         grace_seconds: PROCESSOR_GRACE_SECONDS,
         // One leaves before one comes: partitions move once, and Kafka keeps what waits.
         max_surge: 0,

@@ -7,7 +7,7 @@ use crds::{
 };
 use jiff::Timestamp;
 
-use super::{Answers, LANES};
+use super::{Answers, LANES, replay};
 
 /// Gaps named in the condition.
 const NAMED_GAPS: usize = 5;
@@ -43,6 +43,9 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
     if let Some(message) = waiting_for_kafka(&feeds) {
         return no("KafkaUnreachable", message);
     }
+    if let Some(waiting) = replay::waiting(&feeds) {
+        return no("ReplayWaiting", waiting);
+    }
     if feeds.iter().any(|feed| !feed.connected) {
         return no(
             "FeedDisconnected",
@@ -62,20 +65,11 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
         return no("LaneWaiting", message);
     }
     let gaps: Vec<&GapRecord> = feeds.iter().flat_map(|feed| &feed.gaps).collect();
-    let unrepairable: Vec<&GapRecord> = gaps
-        .iter()
-        .copied()
-        .filter(|gap| gap.state == GapState::Unrepairable)
-        .collect();
-    if let Some(first) = unrepairable.first() {
-        let why = first.last_error.as_deref().unwrap_or("no answer");
-        return no(
-            "IdsMissing",
-            format!(
-                "trade ids cannot be fetched from the exchange ({why}), which is asked on: {}",
-                named(&unrepairable)
-            ),
-        );
+    if let Some(damaged) = replay::damaged(&feeds) {
+        return no("ReplayDamaged", damaged);
+    }
+    if let Some(message) = unrepairable(&gaps, &feeds) {
+        return no("IdsMissing", message);
     }
     let yes = |reason, message: String| Verdict {
         flowing: true,
@@ -106,10 +100,31 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
     if flow.ingested_trades == 0 {
         return no("NoTradesYet", "connected; waiting for the first trade".to_owned());
     }
+    if let Some((reason, message)) = replay::played(&feeds) {
+        return yes(reason, message);
+    }
     yes(
         "TradesFlow",
         "feeds are connected, both lanes run, no trade is missing".to_owned(),
     )
+}
+
+/// Set when ids were asked for in vain for long, or nobody can be asked.
+fn unrepairable(gaps: &[&GapRecord], feeds: &[&IngestStatus]) -> Option<String> {
+    let gaps: Vec<&GapRecord> = gaps
+        .iter()
+        .copied()
+        .filter(|gap| gap.state == GapState::Unrepairable)
+        .collect();
+    let first = gaps.first()?;
+    let ids = named(&gaps);
+    if replay::is_played(feeds) {
+        return Some(replay::missing(&ids));
+    }
+    let why = first.last_error.as_deref().unwrap_or("no answer");
+    Some(format!(
+        "trade ids cannot be fetched from the exchange ({why}), which is asked on: {ids}"
+    ))
 }
 
 /// Which lane waits for its sink, and why.

@@ -2,6 +2,7 @@
 
 mod judge;
 mod merge;
+mod replay;
 #[cfg(test)]
 mod tests;
 

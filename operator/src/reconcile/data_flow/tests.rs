@@ -6,7 +6,7 @@ use crds::{
     gap::{GapCause, GapRecord, GapState},
     spec::Exchange,
     status::DataFlow,
-    wire::{PartitionStatus, SymbolStatus},
+    wire::{PartitionStatus, ReplayStatus, SymbolStatus},
 };
 use jiff::Timestamp;
 
@@ -303,6 +303,31 @@ fn the_verdict_names_the_first_thing_that_is_wrong() {
     let lane = waiting.processors[0].as_mut().unwrap().hot.as_mut().unwrap();
     lane.waiting = Some("CassandraUnavailable".to_owned());
     assert_eq!(reason(&flow, &waiting), "LaneWaiting");
+    let mut played = good.clone();
+    let feed = played.ingest[0].as_mut().unwrap();
+    feed.replay = Some(ReplayStatus {
+        finished: true,
+        ..ReplayStatus::default()
+    });
+    assert_eq!(reason(&flow, &played), "ReplayFinished");
+    let mut lacking = played.clone();
+    lacking.ingest[0].as_mut().unwrap().gaps = vec![GapRecord {
+        last_error: Some("NotInReplay".to_owned()),
+        ..gap("BTCUSDT", 7, GapState::Unrepairable)
+    }];
+    assert_eq!(reason(&flow, &lacking), "IdsMissing");
+    let verdict = judge(Some(&flow), &lacking, NOW);
+    assert!(
+        verdict.message.contains("files of ingest.replay"),
+        "{}",
+        verdict.message
+    );
+    let mut damaged = lacking.clone();
+    let replay = damaged.ingest[0].as_mut().unwrap().replay.as_mut().unwrap();
+    replay.damaged_files = vec!["a.zip".to_owned()];
+    assert_eq!(reason(&flow, &damaged), "ReplayDamaged");
+    played.ingest[0].as_mut().unwrap().connected = false;
+    assert_eq!(reason(&flow, &played), "ReplayWaiting");
     let missing = DataFlow {
         missing_ids: 1,
         ..flow

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crds::{
     quantity,
     spec::IngestSpec,
-    wire::{BufferConfig, SPOOL_PATH, StartFrom},
+    wire::{BufferConfig, RECORDING_PATH, RecordingConfig, SPOOL_PATH, StartFrom},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -49,6 +49,29 @@ pub fn start_from(ingest: &IngestSpec, problems: &mut Vec<Problem>) -> StartFrom
         }
     }
     start_from
+}
+
+/// Where frames are kept, in the workers' terms; `None` where they are not.
+pub fn recording(ingest: &IngestSpec, problems: &mut Vec<Problem>) -> Option<RecordingConfig> {
+    if !ingest.record {
+        return None;
+    }
+    let recording = &ingest.recording;
+    match quantity::bytes(&recording.storage.size) {
+        Ok(volume_bytes) => Some(RecordingConfig {
+            folder: RECORDING_PATH.to_owned(),
+            // A file system needs some of its volume for itself.
+            disk_bytes: volume_bytes / 8 * 7,
+            rotate_interval_ms: recording.rotate_interval.as_millis(),
+        }),
+        Err(error) => {
+            problems.push(Problem::NotASize {
+                field: "ingest.recording.storage.size".to_owned(),
+                reason: error.to_string(),
+            });
+            None
+        }
+    }
 }
 
 /// Where trades wait, in the workers' terms.

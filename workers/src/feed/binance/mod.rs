@@ -1,8 +1,9 @@
 //! Binance's trades: the live streams (binance-spot-api-docs: web-socket-streams.md) and [`rest`].
 //!
 //! [`frame`] tells frames apart, [`subscription`] which control frames follow from the wanted symbols; [`super::stream`]
-//! does the rest.
+//! does the rest. [`dump`] reads the exchange's public files.
 
+pub mod dump;
 mod frame;
 pub mod rest;
 mod subscription;

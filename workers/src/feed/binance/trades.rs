@@ -1,12 +1,13 @@
-//! From a row of `historicalTrades` to the event of the live stream. Pure.
+//! From a row of `historicalTrades`, or of the exchange's dumps of it, to the event of the live stream. Pure.
 
+use bytes::Bytes;
 use crds::spec::Exchange;
 use serde::Deserialize;
 
 use crate::{
     decode::DecodeError,
     feed::{Received, event::Event},
-    model::Symbol,
+    model::{Symbol, Trade},
 };
 
 /// A trade as REST tells it (binance-spot-api-docs: rest-api.md, "Old trade lookup").
@@ -15,17 +16,22 @@ use crate::{
 pub struct Row {
     /// Trade id.
     pub id: u64,
-    price: String,
-    qty: String,
-    time: i64,
-    is_buyer_maker: bool,
-    is_best_match: bool,
+    /// Decimal, eight places.
+    pub price: String,
+    /// Decimal, eight places.
+    pub qty: String,
+    /// Milliseconds since 1970.
+    pub time: i64,
+    /// Whether the buyer's order was in the book first.
+    pub is_buyer_maker: bool,
+    /// Without a meaning; the stream has it, too.
+    pub is_best_match: bool,
 }
 
 impl Row {
     /// The trade as the live stream would have sent it, byte for byte but for the event time: REST does not tell when
     /// the event was sent, so that it is the trade's own time.
-    pub fn received(&self, symbol: &Symbol) -> Result<Received, DecodeError> {
+    pub fn event(&self, symbol: &Symbol) -> Result<(Bytes, Trade), DecodeError> {
         let event = Event {
             event_time: self.time,
             symbol,
@@ -36,8 +42,13 @@ impl Row {
             buyer_is_maker: self.is_buyer_maker,
             best_match: self.is_best_match,
         };
-        let (bytes, trade) = event.read(Exchange::Binance)?;
-        Ok(Received::fetched(bytes, trade))
+        event.read(Exchange::Binance)
+    }
+
+    /// [`Self::event`] as fetched now.
+    pub fn received(&self, symbol: &Symbol) -> Result<Received, DecodeError> {
+        let (event, trade) = self.event(symbol)?;
+        Ok(Received::fetched(event, trade))
     }
 }
 

@@ -1,6 +1,15 @@
 //! The life of one connection: connect, subscribe, read until it ends.
 
-use std::{collections::BTreeMap, convert::Infallible, marker::PhantomData, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    marker::PhantomData,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
@@ -24,6 +33,7 @@ use crate::{
         handover::{Dial, End, Expectation, Hearing, Wire},
     },
     model::{Symbol, Trade},
+    recording::Recorder,
 };
 
 /// TCP, TLS and handshake together.
@@ -58,6 +68,10 @@ pub struct Dialer<T> {
     pub intake: Intake,
     /// Whom they tell what was read.
     pub monitor: Arc<Monitor>,
+    /// Where frames are kept.
+    pub recorder: Option<Recorder>,
+    /// Connections made so far.
+    pub connections: AtomicU64,
     /// How they talk.
     pub talk: PhantomData<fn() -> T>,
 }
@@ -83,6 +97,7 @@ impl<T: Talk> Dialer<T> {
         let now = Instant::now();
         let session = Session {
             dialer: self,
+            number: self.connections.fetch_add(1, Ordering::Relaxed),
             wire,
             gate,
             socket,
@@ -115,6 +130,8 @@ impl<T: Talk> Dialer<T> {
 /// A connection that is made.
 struct Session<'a, T> {
     dialer: &'a Dialer<T>,
+    /// In the recording.
+    number: u64,
     wire: Wire,
     gate: Gate,
     socket: Socket,
@@ -247,8 +264,15 @@ impl<T: Talk> Session<'_, T> {
 
     async fn handle(&mut self, message: Message) -> Result<(), LinkError> {
         match message {
-            Message::Text(text) => self.frame(text.into()).await,
-            Message::Binary(bytes) => self.reject(bytes, "BinaryFrame").await,
+            Message::Text(text) => {
+                let frame = text.into();
+                self.record(&frame);
+                self.frame(frame).await
+            }
+            Message::Binary(bytes) => {
+                self.record(&bytes);
+                self.reject(bytes, "BinaryFrame").await
+            }
             Message::Ping(_) => self.flush_pong().await,
             Message::Close(Some(close)) => Err(LinkError::Closed(close.to_string())),
             Message::Close(None) => Err(LinkError::Closed("no reason given".to_owned())),
@@ -262,6 +286,12 @@ impl<T: Talk> Session<'_, T> {
         flushed.map_err(|_| LinkError::timeout("a write", WRITE_TIMEOUT))??;
         self.next_request = self.next_request.max(Instant::now() + T::PACE);
         Ok(())
+    }
+
+    fn record(&self, frame: &Bytes) {
+        if let Some(recorder) = &self.dialer.recorder {
+            recorder.keep(self.number, frame);
+        }
     }
 
     async fn frame(&mut self, bytes: Bytes) -> Result<(), LinkError> {

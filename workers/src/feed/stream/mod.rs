@@ -11,7 +11,7 @@ pub mod talk;
 use std::{
     collections::{BTreeSet, HashMap},
     marker::PhantomData,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -26,7 +26,7 @@ use super::{
     handover::{Carrier, Expectation, Policy, Wanted},
     tls::install_crypto_provider,
 };
-use crate::model::Symbol;
+use crate::{model::Symbol, recording::Recorder};
 
 /// Binance pings every 20 s, Coinbase sends a heartbeat each second: a silent minute is a dead connection.
 const SILENCE_LIMIT: Duration = Duration::from_mins(1);
@@ -70,6 +70,7 @@ impl Default for Timing {
 pub struct StreamFeed<T> {
     origin: String,
     timing: Timing,
+    recorder: Option<Recorder>,
     talk: PhantomData<fn() -> T>,
 }
 
@@ -80,6 +81,7 @@ impl<T: Talk> StreamFeed<T> {
         Self {
             origin: origin.to_owned(),
             timing: T::timing(),
+            recorder: None,
             talk: PhantomData,
         }
     }
@@ -88,6 +90,12 @@ impl<T: Talk> StreamFeed<T> {
     #[must_use]
     pub fn timing(self, timing: Timing) -> Self {
         Self { timing, ..self }
+    }
+
+    /// Keeps every frame there.
+    #[must_use]
+    pub fn recorder(self, recorder: Option<Recorder>) -> Self {
+        Self { recorder, ..self }
     }
 }
 
@@ -107,6 +115,8 @@ impl<T: Talk> Feed for StreamFeed<T> {
             delivery_grace: self.timing.delivery_grace,
             intake,
             monitor: monitor.clone(),
+            recorder: self.recorder,
+            connections: AtomicU64::new(0),
             talk: self.talk,
         };
         let mut assignment = Assignment::new(T::SYMBOLS);

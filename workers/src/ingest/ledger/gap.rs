@@ -32,6 +32,8 @@ pub struct Gap {
     progressed_ms: i64,
     /// Requests in a row that brought nothing.
     failures: u32,
+    /// Nobody can bring it. It may still come by itself.
+    hopeless: bool,
     /// Not to be asked for before.
     ask_again_ms: i64,
     last_error: Option<String>,
@@ -62,6 +64,7 @@ impl Gap {
             repaired: 0,
             progressed_ms: now_ms,
             failures: 0,
+            hopeless: false,
             ask_again_ms: now_ms,
             last_error: None,
         }
@@ -102,7 +105,7 @@ impl Gap {
 
     /// Whether its ids may be asked for now.
     pub const fn is_due(&self, now_ms: i64) -> bool {
-        self.confirmed && now_ms >= self.ask_again_ms
+        self.confirmed && !self.hopeless && now_ms >= self.ask_again_ms
     }
 
     /// An id of it arrived.
@@ -125,6 +128,12 @@ impl Gap {
         self.last_error = Some(reason.to_owned());
     }
 
+    /// There is nobody to ask for it, for this reason.
+    pub fn given_up(&mut self, reason: &'static str) {
+        self.hopeless = true;
+        self.last_error = Some(reason.to_owned());
+    }
+
     /// Looks at the gap anew. A suspicion is confirmed only if Kafka was looked into after its grace, at `looked_ms`.
     pub fn review(
         &mut self,
@@ -139,7 +148,8 @@ impl Gap {
         if acknowledged.missing_in(self.ids).is_empty() {
             return Outcome::Close;
         }
-        let stuck = self.failures > 0 && now_ms >= self.progressed_ms.saturating_add(PATIENCE_MS);
+        let in_vain = self.failures > 0 && now_ms >= self.progressed_ms.saturating_add(PATIENCE_MS);
+        let stuck = self.hopeless || in_vain;
         if stuck == self.unrepairable {
             Outcome::Keep
         } else {
@@ -317,5 +327,24 @@ mod tests {
         assert_eq!(review(&mut gap, &[9, 19, 20], much_later), Outcome::Tell);
         assert!(!gap.unrepairable);
         assert_eq!(gap.repaired, 1);
+    }
+
+    #[test]
+    fn a_gap_that_nobody_can_bring_is_unrepairable_at_once_and_not_asked_for_until_it_comes_by_itself() {
+        let mut gap = confirmed();
+        let now = DETECTED + GRACE_MS;
+        gap.given_up("NotInReplay");
+        assert_eq!(review(&mut gap, &[9, 20], now), Outcome::Tell);
+        assert!(!gap.is_due(now + PATIENCE_MS));
+        let record = gap.record(
+            Exchange::Binance,
+            &"BTCUSDT".parse().unwrap(),
+            &IdIntervals::new(),
+            now,
+        );
+        assert_eq!(record.state, GapState::Unrepairable);
+        assert_eq!(record.last_error.as_deref(), Some("NotInReplay"));
+        let all: Vec<u64> = (9..=20).collect();
+        assert_eq!(review(&mut gap, &all, now), Outcome::Close);
     }
 }

@@ -116,7 +116,9 @@ impl Ledger {
             return Verdict::UnknownSymbol;
         };
         let hearing = Hearing {
-            at_ms: received.wall_us / 1_000,
+            // Of a recorded frame the wall clock of its receipt is long past.
+            at_ms: now_ms()
+                .saturating_sub(i64::try_from(received.at.elapsed().as_millis()).unwrap_or(i64::MAX)),
             source: received.source,
             lost_ms: self.lost.ms(),
         };
@@ -240,6 +242,13 @@ impl Ledger {
     pub fn answered(&self, symbol: &Symbol, asked: IdInterval, brought: Result<&[u64], &'static str>) {
         if let Some(account) = self.account(symbol) {
             account.ledger().answered(asked, brought, now_ms());
+        }
+    }
+
+    /// Nobody can be asked for the newest of these ids, for this reason.
+    pub fn given_up_on(&self, symbol: &Symbol, asked: IdInterval, reason: &'static str) {
+        if let Some(account) = self.account(symbol) {
+            account.ledger().given_up(asked, reason);
         }
     }
 

@@ -34,7 +34,7 @@ pub struct SymbolLedger {
     start: Option<u64>,
     /// Whether what Kafka knew at the start of this process was taken over. Before that nothing is a gap.
     recalled: bool,
-    /// Whether this process has heard an id from the live stream.
+    /// Whether this process has heard an id from the live stream, or from the files played in its place.
     live: bool,
     /// The highest id known to exist, heard or not.
     highest: Option<u64>,
@@ -111,7 +111,7 @@ impl SymbolLedger {
         if overtaken && self.start.is_none_or(|start| start <= id) {
             self.late_ms = hearing.at_ms;
         }
-        self.live |= hearing.source == Source::Live;
+        self.live |= hearing.source != Source::Rest;
         true
     }
 
@@ -284,6 +284,13 @@ impl SymbolLedger {
         }
         if let Some(gap) = self.gap_of(asked.last()) {
             gap.answered(brought.err(), now_ms);
+        }
+    }
+
+    /// Nobody can be asked for the newest of these ids, for this reason.
+    pub fn given_up(&mut self, asked: IdInterval, reason: &'static str) {
+        if let Some(gap) = self.gap_of(asked.last()) {
+            gap.given_up(reason);
         }
     }
 

@@ -18,6 +18,7 @@ use crate::{
 
 const LIVE: u8 = 0;
 const REST: u8 = 1;
+const REPLAY: u8 = 2;
 
 /// Bytes before the reason.
 const HEAD: usize = 1 + 1 + 8 + 1;
@@ -32,6 +33,7 @@ pub fn write(received: &Received, into: &mut BytesMut) {
     into.put_u8(match received.source {
         Source::Live => LIVE,
         Source::Rest => REST,
+        Source::Replay => REPLAY,
     });
     into.put_u8(exchange(received));
     into.put_i64_le(received.wall_us);
@@ -46,6 +48,7 @@ pub fn read(mut bytes: Bytes) -> Option<Received> {
     let source = match bytes.try_get_u8().ok()? {
         LIVE => Source::Live,
         REST => Source::Rest,
+        REPLAY => Source::Replay,
         _ => return None,
     };
     let exchange = *Exchange::ALL.get(usize::from(bytes.try_get_u8().ok()?))?;
