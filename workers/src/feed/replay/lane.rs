@@ -136,3 +136,46 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write};
+
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::*;
+
+    #[test]
+    fn a_damaged_file_is_read_up_to_the_damage_and_named_and_the_next_one_follows() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let row = |id| format!("{id},1.0,1.0,1.0,1610064000278,True,True\n");
+        let second = row(2);
+        let mut packed = GzEncoder::new(vec![], Compression::fast());
+        packed.write_all(row(1).as_bytes()).unwrap();
+        let packed = packed.finish().unwrap();
+        let files = [
+            ("1.csv.gz", &packed[..packed.len() - 4]),
+            ("2.csv", second.as_bytes()),
+        ];
+        let files = files.map(|(name, bytes)| {
+            let path = folder.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            path
+        });
+        let progress = Progress::default();
+        let lane = Lane {
+            symbol: Some("BTCUSDT".parse().unwrap()),
+            files: files.to_vec(),
+        };
+        let ids: Vec<u64> = read(lane, Exchange::Binance, progress.clone())
+            .map(|event| match event.told {
+                Told::Trade(_, trade) => trade.trade_id,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(ids.last(), Some(&2));
+        let status = progress.status(0);
+        assert_eq!(status.files_done, 2);
+        assert_eq!(status.damaged_files, [files[0].display().to_string()]);
+    }
+}

@@ -46,3 +46,24 @@ impl<L: Iterator<Item = Event>> Iterator for Merge<L> {
         self.advance(lane)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::stream::Told;
+
+    fn lane(times: &[i64]) -> impl Iterator<Item = Event> {
+        times.iter().map(|time_us| Event {
+            time_us: *time_us,
+            wall_us: None,
+            told: Told::Unknown,
+        })
+    }
+
+    #[test]
+    fn the_oldest_event_of_all_lanes_is_the_next() {
+        let merge = Merge::new([lane(&[1, 4, 9]), lane(&[]), lane(&[2, 2, 3, 10])].into_iter());
+        let times: Vec<i64> = merge.map(|event| event.time_us).collect();
+        assert_eq!(times, [1, 2, 2, 3, 4, 9, 10]);
+    }
+}
