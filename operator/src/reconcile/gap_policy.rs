@@ -2,12 +2,14 @@
 
 use crds::{spec::GapPolicy, status::DataFlow};
 
-use super::data_flow::Verdict;
+use super::data_flow::{Verdict, replay};
 
 /// Reason of a verdict that nothing but missing ids has made false.
 const MISSING: &str = "IdsMissing";
 /// Reason of a verdict that nothing is missing.
 const FLOWING: &str = "TradesFlow";
+/// What is not known then.
+const UNCHECKED: &str = "under ingest.gapPolicy None nobody looks for missing trades";
 
 /// The figures, as the policy counts them: without looking for gaps nothing is known to be missing.
 pub fn count(flow: Option<DataFlow>, policy: GapPolicy) -> Option<DataFlow> {
@@ -33,8 +35,14 @@ pub fn judge(verdict: Verdict, policy: GapPolicy) -> Verdict {
         },
         (GapPolicy::None, FLOWING) => Verdict {
             reason: "TradesFlowUnchecked",
-            message: "feeds are connected, both lanes run; under ingest.gapPolicy None nobody looks for missing trades"
-                .to_owned(),
+            message: format!("feeds are connected, both lanes run; {UNCHECKED}"),
+            ..verdict
+        },
+        (policy, replay::REPLAYING | replay::FINISHED) => Verdict {
+            message: match policy {
+                GapPolicy::Strict | GapPolicy::Advisory => format!("{}, none is missing", verdict.message),
+                GapPolicy::None => format!("{}; {UNCHECKED}", verdict.message),
+            },
             ..verdict
         },
         _ => verdict,
@@ -72,6 +80,18 @@ mod tests {
     ) {
         let verdict = judge(verdict(flowing, reason), policy);
         assert_eq!((verdict.flowing, verdict.reason), (judged, told));
+    }
+
+    #[rstest]
+    #[case(GapPolicy::Strict, ", none is missing")]
+    #[case(GapPolicy::Advisory, ", none is missing")]
+    #[case(GapPolicy::None, "nobody looks for missing trades")]
+    fn a_replay_is_called_whole_only_where_somebody_looks(#[case] policy: GapPolicy, #[case] end: &str) {
+        for reason in [replay::REPLAYING, replay::FINISHED] {
+            let told = judge(verdict(true, reason), policy);
+            assert_eq!((told.flowing, told.reason), (true, reason));
+            assert!(told.message.ends_with(end), "{}", told.message);
+        }
     }
 
     #[test]

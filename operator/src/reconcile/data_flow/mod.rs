@@ -2,7 +2,7 @@
 
 mod judge;
 mod merge;
-mod replay;
+pub mod replay;
 #[cfg(test)]
 mod tests;
 

@@ -2,6 +2,10 @@
 
 use crds::wire::{IngestStatus, ReplayStatus};
 
+/// Reason of a replay that runs.
+pub const REPLAYING: &str = "Replaying";
+/// Reason of a replay that is over.
+pub const FINISHED: &str = "ReplayFinished";
 /// Damaged files named in the condition.
 const NAMED_FILES: usize = 3;
 
@@ -45,7 +49,7 @@ pub fn missing(ids: &str) -> String {
     )
 }
 
-/// Reason and message of a replay that runs or is over; `None` where none is.
+/// Reason and message of a replay that runs or is over; `None` where none is. Whether anything is missing the gap policy says.
 pub fn played(feeds: &[&IngestStatus]) -> Option<(&'static str, String)> {
     if !is_played(feeds) {
         return None;
@@ -58,13 +62,13 @@ pub fn played(feeds: &[&IngestStatus]) -> Option<(&'static str, String)> {
     );
     Some(if of(feeds).all(|replay| replay.finished) {
         (
-            "ReplayFinished",
-            format!("all {files} files were played, {trades} trades are in Kafka, none is missing"),
+            FINISHED,
+            format!("all {files} files were played, {trades} trades are in Kafka"),
         )
     } else {
         (
-            "Replaying",
-            format!("{done} of {files} files were read, {trades} trades, none is missing"),
+            REPLAYING,
+            format!("{done} of {files} files were read, {trades} trades"),
         )
     })
 }
@@ -101,12 +105,12 @@ mod tests {
         let replay = running.replay.as_mut().unwrap();
         (replay.files_done, replay.finished) = (1, false);
         let (reason, message) = played(&[&done, &running]).unwrap();
-        assert_eq!(reason, "Replaying");
+        assert_eq!(reason, REPLAYING);
         assert!(
             message.starts_with("3 of 4 files were read, 80 trades"),
             "{message}"
         );
-        assert_eq!(played(&[&done, &done]).unwrap().0, "ReplayFinished");
+        assert_eq!(played(&[&done, &done]).unwrap().0, FINISHED);
         assert_eq!(played(&[&IngestStatus::default()]), None);
     }
 
