@@ -20,7 +20,7 @@ use operator::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// How long a reconciliation that runs at SIGTERM may go on. Kubernetes kills after 30 s.
 const GRACE: Duration = Duration::from_secs(8);
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         ended
     });
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             error!(error = format!("{error:#}"), "the operator ends");
             ExitCode::FAILURE
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> anyhow::Result<()> {
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal()?;
     let client = Client::try_default()
         .await
@@ -57,7 +57,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     // Probes and metrics are answered until the lease is given back; the runtime's end closes the server.
     let server = http::serve(cli.listen, readiness.clone(), metrics.clone());
     tokio::select! {
-        ended = server => ended.with_context(|| format!("cannot serve on {}", cli.listen)),
+        ended = server => {
+            ended.with_context(|| format!("cannot serve on {}", cli.listen))?;
+            Ok(ExitCode::SUCCESS)
+        }
         led = lead(&cli, client, metrics, readiness, stop) => led,
     }
 }
@@ -69,7 +72,7 @@ async fn lead(
     metrics: Arc<Metrics>,
     readiness: Readiness,
     stop: CancellationToken,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<ExitCode> {
     let mut elector = Elector::new(
         client.clone(),
         &cli.namespace,
@@ -79,7 +82,7 @@ async fn lead(
     );
     tokio::select! {
         () = elector.acquire(|| readiness.set(true)) => {}
-        () = stop.cancelled() => return Ok(()),
+        () = stop.cancelled() => return Ok(ExitCode::SUCCESS),
     }
     readiness.set(false);
     let context = Arc::new(context(&cli.pod_name, client, metrics)?);
@@ -94,7 +97,8 @@ async fn lead(
         () = &mut controller => {}
         () = elector.hold() => {
             // Another process may lead in a moment: nothing more may be written, so nothing is finished either.
-            anyhow::bail!("the lease {} is lost; this process starts again as a standby", cli.lease_name);
+            warn!(lease = cli.lease_name, "the lease is lost; this process starts again as a standby");
+            return Ok(ExitCode::FAILURE);
         }
         () = stop.cancelled() => {
             if tokio::time::timeout(GRACE, controller).await.is_err() {
@@ -103,7 +107,7 @@ async fn lead(
         }
     }
     elector.release().await;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn context(pod_name: &str, client: Client, metrics: Arc<Metrics>) -> anyhow::Result<Context> {
