@@ -1,6 +1,6 @@
 //! The operator under test: who leads, what it wrote to the API and what it logged.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -10,7 +10,10 @@ use kube::{
     api::{ListParams, LogParams},
 };
 
-use crate::cluster::Cluster;
+use crate::{
+    cluster::Cluster,
+    progress::{Look, until},
+};
 
 /// Where the chart is installed.
 pub const NAMESPACE: &str = "cryptopipeline-system";
@@ -63,8 +66,11 @@ fn write_count(line: &str) -> Option<(String, u64)> {
 /// failed for a reason that passes by itself (a conflict, a timeout) is logged below that level.
 pub async fn errors_since(cluster: &Cluster, since: Timestamp) -> Result<Vec<String>> {
     let pods: Api<Pod> = cluster.api(NAMESPACE);
+    let names = until("the operator's pods", Duration::from_secs(30), async || {
+        cluster.pod_names(NAMESPACE, LABELS).await.map(Look::Found)
+    });
     let mut errors = Vec::new();
-    for pod in cluster.pod_names(NAMESPACE, LABELS).await? {
+    for pod in names.await? {
         for previous in [false, true] {
             let params = LogParams {
                 previous,

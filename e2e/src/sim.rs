@@ -68,9 +68,12 @@ impl Sim {
         self.cluster.get(&self.path(resource)).await
     }
 
-    /// What was issued, what nobody heard, and which rules were broken.
+    /// What was issued, what nobody heard, and which rules were broken. An API server that has no time at the moment is asked again.
     pub async fn ledger(&self) -> Result<Ledger> {
-        let text = self.get("ledger").await?;
+        let text = until("the exchange's ledger", Duration::from_secs(30), async || {
+            self.get("ledger").await.map(Look::Found)
+        })
+        .await?;
         serde_json::from_str(&text).context("the exchange's ledger")
     }
 
