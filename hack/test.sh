@@ -4,7 +4,7 @@ set -euo pipefail
 source "$(dirname "$0")/../e2e/cluster/lib.sh"
 
 # `make e2e` also runs the failovers of HDFS, which take as long as all of these.
-gate=(plain placement manifests readers questions broken_input scaling life kills ingest_loss outages shards convergence deletion)
+gate=(plain placement manifests readers questions broken_input scaling life kills ingest_loss outages shards venues replay convergence deletion)
 e2e_log=$CRYPTOPIPELINE_CACHE/log/end-to-end-tests.log
 
 "$repo_dir/hack/test-unit.sh"

@@ -26,26 +26,32 @@ pub fn complete(report: &AuditReport, ledger: &Ledger, symbols: &[String], copie
             all.count() == issued.issued,
             "{symbol}: the exchange left ids out"
         );
-        for (place, audit) in places(found) {
-            if place != KAFKA || copies == Copies::None {
-                no_copies(symbol, place, audit)?;
-            }
-            ensure!(
-                audit.ids == [all],
-                "{symbol}: {place} holds {:?} of {all:?}; missing are {:?}",
-                audit.ids,
-                audit.missing
-            );
-            ensure!(
-                audit.trades == issued.issued,
-                "{symbol}: {place} counts {} of {} trades",
-                audit.trades,
-                issued.issued
-            );
-        }
+        exactly(symbol, found, all, copies)?;
         trades += issued.issued;
     }
     Ok(trades)
+}
+
+/// Each place holds these trades of a symbol, each of them once but for `copies`, and no other.
+pub fn exactly(symbol: &str, found: &SymbolAudit, all: IdRange, copies: Copies) -> Result<()> {
+    for (place, audit) in places(found) {
+        if place != KAFKA || copies == Copies::None {
+            no_copies(symbol, place, audit)?;
+        }
+        ensure!(
+            audit.ids == [all],
+            "{symbol}: {place} holds {:?} of {all:?}; missing are {:?}",
+            audit.ids,
+            audit.missing
+        );
+        ensure!(
+            audit.trades == all.count(),
+            "{symbol}: {place} counts {} of {} trades",
+            audit.trades,
+            all.count()
+        );
+    }
+    Ok(())
 }
 
 /// The number of trades that the exchange sent to nobody; none of a symbol is an error.

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use crds::wire::AuditReport;
+use crds::{spec::Exchange, wire::AuditReport};
 use exchange_sim::Ledger;
+use serde_json::json;
 
 use crate::{
     audit, gaps,
@@ -38,22 +39,21 @@ impl Stream {
 
     /// The same at another speed: 1 is 43 trades a second of each of the two symbols.
     pub async fn open_at(pipeline: &Pipeline, sim: &Sim, prefix: &str, speed: f64) -> Result<Self> {
-        let listed = sim.ledger().await?.symbols;
-        let symbols: Vec<_> = (1..)
-            .map(|number| format!("{prefix}{number}USDT"))
-            .filter(|name| !listed.contains_key(name))
-            .take(2)
-            .collect();
-        for (name, id_base) in symbols.iter().zip([1_000_001, 7_000_000_001]) {
-            sim.list(&NewSymbol {
-                name: name.clone(),
-                id_base,
-                repeat: 1_000,
-                speed,
-            })
-            .await?;
-        }
+        let symbols = list(sim, |number| format!("{prefix}{number}USDT"), speed).await?;
         pipeline.add_symbols(&symbols).await?;
+        Self::of(pipeline, sim, symbols).await
+    }
+
+    /// Two products of Coinbase, and nothing else: an exchange's feed has no other exchange's symbols.
+    pub async fn open_at_coinbase(pipeline: &Pipeline, sim: &Sim, prefix: &str) -> Result<Self> {
+        let symbols = list(sim, |number| format!("{prefix}{number}-USD"), 1.0).await?;
+        pipeline
+            .change(json!({"ingest": {"exchange": Exchange::Coinbase, "symbols": symbols}}))
+            .await?;
+        Self::of(pipeline, sim, symbols).await
+    }
+
+    async fn of(pipeline: &Pipeline, sim: &Sim, symbols: Vec<String>) -> Result<Self> {
         pipeline.wait_ready(ROLLOUT).await?;
         sim.wait_issued(&symbols, WARM_UP).await?;
         Ok(Self {
@@ -134,4 +134,24 @@ impl Stream {
         }
         self.sim.wait_finished(&self.symbols).await
     }
+}
+
+/// Lists two symbols that were never used before.
+async fn list(sim: &Sim, name: impl Fn(u32) -> String, speed: f64) -> Result<Vec<String>> {
+    let listed = sim.ledger().await?.symbols;
+    let symbols: Vec<_> = (1..)
+        .map(name)
+        .filter(|name| !listed.contains_key(name))
+        .take(2)
+        .collect();
+    for (name, id_base) in symbols.iter().zip([1_000_001, 7_000_000_001]) {
+        sim.list(&NewSymbol {
+            name: name.clone(),
+            id_base,
+            repeat: 1_000,
+            speed,
+        })
+        .await?;
+    }
+    Ok(symbols)
 }

@@ -17,9 +17,11 @@ mod placement;
 mod plain;
 mod questions;
 mod readers;
+mod replay;
 mod scaling;
 mod shards;
 mod storm;
+mod venues;
 
 use std::{
     process::ExitCode,
@@ -38,6 +40,13 @@ use jiff::Timestamp;
 
 /// No test may take longer.
 const LIMIT: Duration = Duration::from_mins(20);
+
+/// How a test ended.
+struct Outcome {
+    name: &'static str,
+    failure: Option<String>,
+    seconds: u64,
+}
 
 /// A test and what it proves.
 struct Case {
@@ -63,7 +72,7 @@ macro_rules! case {
     };
 }
 
-const CASES: [Case; 30] = [
+const CASES: [Case; 33] = [
     case!(plain::every_trade_is_in_all_three_places_once),
     case!(placement::every_pod_runs_on_its_site),
     case!(placement::a_site_without_nodes_is_named),
@@ -82,6 +91,9 @@ const CASES: [Case; 30] = [
     case!(outages::the_table_goes_on_without_hdfs),
     case!(outages::ingest_goes_on_without_kafka),
     case!(shards::symbols_move_between_shards_without_a_gap),
+    case!(venues::coinbase_is_read_without_a_loss),
+    case!(replay::a_dump_is_played_into_all_three_places),
+    case!(replay::a_recording_holds_what_was_streamed),
     // Leaves a testbed behind that was not made with two NameNodes, which the following tests take for any other.
     case!(new failovers::one_name_node_becomes_two),
     case!(failovers::the_active_name_node_is_killed),
@@ -118,9 +130,9 @@ async fn main() -> Result<ExitCode> {
     for case in CASES.iter().filter(wanted) {
         println!("\ntest {}", case.name);
         let began = Instant::now();
-        let outcome = run(case, &cluster).await;
-        let failed = outcome.is_err();
-        if let Err(error) = outcome {
+        let failure = run(case, &cluster).await.err();
+        let failed = failure.is_some();
+        if let Some(error) = &failure {
             println!("    FAILED: {error:?}");
             let folder =
                 diagnostics::collect(&cluster, case.name, &[testbed::NAMESPACE, operator::NAMESPACE]).await?;
@@ -130,7 +142,11 @@ async fn main() -> Result<ExitCode> {
                 println!("    the test's stream goes on: {error:#}");
             }
         }
-        outcomes.push((case.name, failed, began.elapsed().as_secs()));
+        outcomes.push(Outcome {
+            name: case.name,
+            failure: failure.map(|error| format!("{error:#}")),
+            seconds: began.elapsed().as_secs(),
+        });
         if failed && fail_fast {
             break;
         }
@@ -161,15 +177,27 @@ async fn run(case: &Case, cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// One line per test and the total, in the words of `cargo test`.
-fn summary(outcomes: &[(&str, bool, u64)]) -> ExitCode {
+/// One line per test, why those that failed did so, and the total, in the words of `cargo test`.
+fn summary(outcomes: &[Outcome]) -> ExitCode {
     println!();
-    for (name, failed, seconds) in outcomes {
-        let verdict = if *failed { "FAILED" } else { "ok" };
+    for Outcome {
+        name,
+        failure,
+        seconds,
+    } in outcomes
+    {
+        let verdict = if failure.is_some() { "FAILED" } else { "ok" };
         println!("test {name} ... {verdict} <{seconds} s>");
     }
-    let failed = outcomes.iter().filter(|(_, failed, _)| *failed).count();
-    let seconds: u64 = outcomes.iter().map(|(_, _, seconds)| seconds).sum();
+    let failures: Vec<_> = outcomes
+        .iter()
+        .filter_map(|outcome| Some((outcome.name, outcome.failure.as_ref()?)))
+        .collect();
+    for (name, failure) in &failures {
+        println!("\n{name} failed: {failure}");
+    }
+    let failed = failures.len();
+    let seconds: u64 = outcomes.iter().map(|outcome| outcome.seconds).sum();
     let good = failed == 0 && !outcomes.is_empty();
     println!(
         "\ntest result: {}. {} passed; {failed} failed; 0 ignored; 0 measured; {} filtered out; finished in {seconds}.00s",
