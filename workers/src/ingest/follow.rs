@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crds::wire::IngestConfig;
+use crds::{
+    spec::Exchange,
+    wire::{Endpoints, IngestConfig},
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +16,8 @@ use crate::{feed::handover::Wanted, model::Symbol, reload::Current};
 /// What is followed, and who is told.
 pub struct Follow {
     config: Current<IngestConfig>,
+    /// What this process reads.
+    source: (Exchange, Endpoints),
     symbols: Arc<Symbols>,
     ledger: Arc<Ledger>,
     feed: watch::Sender<Arc<BTreeSet<Symbol>>>,
@@ -27,8 +32,10 @@ impl Follow {
         ledger: Arc<Ledger>,
     ) -> (Self, Wanted) {
         let (feed, wanted) = watch::channel(Arc::new(tracked.into_iter().collect()));
+        let source = source(&config.borrow());
         let follow = Self {
             config,
+            source,
             symbols,
             ledger,
             feed,
@@ -51,7 +58,16 @@ impl Follow {
     }
 
     fn take_over(&mut self) {
-        let tracked = self.symbols.configure(&self.config.borrow_and_update());
+        let tracked = {
+            let config = self.config.borrow_and_update();
+            if source(&config) != self.source {
+                tracing::info!(
+                    "the symbols are another exchange's now; the process that reads it is on its way"
+                );
+                return;
+            }
+            self.symbols.configure(&config)
+        };
         // Before the feed: no trade may come of a symbol that has no ledger.
         self.ledger.track(&tracked);
         let wanted: BTreeSet<Symbol> = tracked.into_iter().collect();
@@ -65,5 +81,51 @@ impl Follow {
             *current = Arc::new(wanted);
             true
         });
+    }
+}
+
+/// Where the symbols of a configuration are listed.
+fn source(config: &IngestConfig) -> (Exchange, Endpoints) {
+    (config.exchange, config.endpoints.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::spec::GapPolicy;
+    use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
+
+    use super::*;
+    use crate::{feed::LastLoss, ingest::symbols::tests::config};
+
+    #[test]
+    fn another_exchanges_symbols_are_left_to_the_process_that_reads_it() {
+        let mut registry = Registry::default();
+        let ledger = Ledger::new(
+            Exchange::Binance,
+            GapPolicy::Strict,
+            &[],
+            Gauge::default(),
+            LastLoss::default(),
+            &mut registry,
+        );
+        let (changes, current) = watch::channel(config(&["BTCUSDT"], "v1"));
+        let (mut follow, wanted) = Follow::new(vec![], current, Arc::default(), Arc::new(ledger));
+        let names = || {
+            wanted
+                .borrow()
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        };
+
+        changes.send_replace(config(&["ETHUSDT"], "v2"));
+        follow.take_over();
+        assert_eq!(names(), ["ETHUSDT"]);
+
+        let mut other = config(&["BTC-USD"], "v3");
+        other.exchange = Exchange::Coinbase;
+        changes.send_replace(other);
+        follow.take_over();
+        assert_eq!(names(), ["ETHUSDT"]);
     }
 }

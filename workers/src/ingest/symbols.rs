@@ -86,10 +86,10 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn config(symbols: &[&str], version: &str) -> IngestConfig {
+    pub fn config(symbols: &[&str], version: &str) -> IngestConfig {
         serde_json::from_value(serde_json::json!({
             "exchange": "binance",
             "endpoints": {"stream": "", "rest": ""},

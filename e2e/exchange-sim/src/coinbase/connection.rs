@@ -48,7 +48,7 @@ pub async fn serve(socket: WebSocket, exchange: Arc<Exchange>, ip: IpAddr) {
     let (sink, mut incoming) = socket.split();
     let (outlet, inlet) = Outlet::new(exchange.limits.buffered_frames);
     let (control, control_in) = mpsc::channel(1024);
-    let id = exchange.open(outlet);
+    let id = exchange.open(outlet, true);
     let writer = Writer {
         id,
         sink,

@@ -22,13 +22,15 @@ pub(super) struct Connections {
 pub(super) struct Live {
     /// Where its trades go.
     pub outlet: Outlet,
+    /// Whether it is a connection to Coinbase, which has products only, or to Binance, which has none.
+    pub products: bool,
     /// Names of streams, whether there is such a symbol or not.
     pub streams: BTreeSet<String>,
 }
 
 impl Exchange {
-    /// Registers a new connection.
-    pub fn open(&self, outlet: Outlet) -> ConnectionId {
+    /// Registers a new connection to Coinbase's side (`products`) or to Binance's.
+    pub fn open(&self, outlet: Outlet, products: bool) -> ConnectionId {
         let mut connections = lock(&self.connections);
         connections.opened += 1;
         let id = connections.opened;
@@ -36,6 +38,7 @@ impl Exchange {
             id,
             Live {
                 outlet,
+                products,
                 streams: BTreeSet::new(),
             },
         );
@@ -69,7 +72,9 @@ impl Exchange {
             return;
         };
         for stream in streams {
-            if let Some(symbol) = self.symbol_of(&stream) {
+            if let Some(symbol) = self.symbol_of(&stream)
+                && symbol.is_product() == live.products
+            {
                 symbol.subscribe(id, live.outlet.clone());
             }
             live.streams.insert(stream);

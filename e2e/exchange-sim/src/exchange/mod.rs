@@ -95,7 +95,7 @@ impl Exchange {
         // Some may have subscribed before there was such a symbol.
         let stream = symbol.stream();
         for (id, live) in &lock(&self.connections).live {
-            if live.streams.contains(&stream) {
+            if live.streams.contains(&stream) && symbol.is_product() == live.products {
                 symbol.subscribe(*id, live.outlet.clone());
             }
         }

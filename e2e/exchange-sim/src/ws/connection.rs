@@ -69,7 +69,7 @@ pub async fn serve(socket: WebSocket, exchange: Arc<Exchange>, opening: Opening)
     let (outlet, inlet) = Outlet::new(exchange.limits.buffered_frames);
     let (control, control_in) = mpsc::channel(16);
     let combined = Arc::new(AtomicBool::new(opening.combined));
-    let id = exchange.open(outlet);
+    let id = exchange.open(outlet, false);
     let writer = Writer {
         id,
         sink,

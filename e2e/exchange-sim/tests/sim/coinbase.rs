@@ -137,3 +137,11 @@ async fn the_other_exchanges_messages_too_many_of_them_and_silence_break_rules()
     client.rest().await;
     assert!(broken(&sim, Violation::MessageRate));
 }
+
+#[tokio::test]
+async fn the_other_exchange_has_no_products() {
+    let sim = sim([fast("BTC-USD")]).await;
+    let mut client = Client::connect(&sim, "/ws/btc-usd@trade").await;
+    client.request(r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#).await;
+    assert_eq!(sim.ledger().symbols["BTC-USD"].connections, 0);
+}
