@@ -25,7 +25,7 @@ e2e: ## the end-to-end tests alone
 bench: ## what ingest costs per trade, and how long a trade is under way in it
 	cargo bench --package workers --locked --bench ingest
 
-bench-cluster: ## what a processor costs per trade on the kind cluster, with the real engines
+bench-cluster: ## what a processor costs per trade and how soon a trade can be read, with the real engines on kind
 	e2e/bench.sh
 
 crds: ## write the files that are generated from the API types

@@ -1,10 +1,11 @@
 //! The CryptoPipeline API: the custom resource, its defaults and validation rules, the names of everything made from
-//! it, and the wire types that the operator and the workers share. Pure data: nothing here does I/O.
+//! it, and the wire types that the operator and the workers share, with a reader of the workers' metrics. Pure data: nothing here does I/O.
 
 pub mod duration;
 pub mod gap;
 pub mod names;
 pub mod quantity;
+pub mod scrape;
 pub mod spec;
 pub mod speed;
 pub mod status;

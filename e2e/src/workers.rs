@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use crds::{
     names::{Role, WORKER_HTTP_PORT},
+    scrape::{self, Histogram},
     wire::{IngestStatus, LaneStatus, ProcessorStatus},
 };
 use k8s_openapi::api::core::v1::Pod;
@@ -92,10 +93,7 @@ pub struct Cost {
 
 /// The cost of the only processor, by its lane (`archive` or `hot`).
 pub async fn cost(pipeline: &Pipeline, lane: &str) -> Result<Cost> {
-    let pages = pages(pipeline, Role::Processor, is_ready, "/metrics").await?;
-    let [page] = pages.as_slice() else {
-        bail!("{} processors are ready", pages.len());
-    };
+    let page = &only_processor(pipeline).await?;
     let of_lane = |name: &str| gauge(page, &format!("cryptopipeline_processor_{lane}_{name}_total"));
     Ok(Cost {
         cpu_seconds: gauge(page, "process_cpu_seconds_total")?,
@@ -106,13 +104,23 @@ pub async fn cost(pipeline: &Pipeline, lane: &str) -> Result<Cost> {
     })
 }
 
-/// The value of a metric without labels.
+/// How old trades were when a lane (`archive` or `hot`) of the only processor made them durable.
+pub async fn ages(pipeline: &Pipeline, lane: &str) -> Result<Histogram> {
+    let page = only_processor(pipeline).await?;
+    let name = format!("cryptopipeline_processor_{lane}_kafka_to_durable_seconds");
+    Histogram::parse(&page, &name).with_context(|| format!("no histogram {name}"))
+}
+
+async fn only_processor(pipeline: &Pipeline) -> Result<String> {
+    let pages = pages(pipeline, Role::Processor, is_ready, "/metrics").await?;
+    let [page]: [String; 1] = pages
+        .try_into()
+        .map_err(|pages: Vec<_>| anyhow!("{} processors are ready", pages.len()))?;
+    Ok(page)
+}
+
 fn gauge(page: &str, name: &str) -> Result<f64> {
-    let value = page
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    let value = value.with_context(|| format!("no metric {name}"))?;
-    Ok(value.trim().parse()?)
+    scrape::value(page, name).with_context(|| format!("no metric {name}"))
 }
 
 fn trades(lane: Option<&LaneStatus>) -> u64 {
@@ -143,21 +151,4 @@ async fn pages(pipeline: &Pipeline, role: Role, asked: fn(&Pod) -> bool, path: &
         pages.push(page);
     }
     Ok(pages)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_metric_is_found_by_its_whole_name() {
-        let page = format!(
-            "# TYPE {LAST_ARCHIVE_WRITE} gauge\n{LAST_ARCHIVE_WRITE}_x 1\n{LAST_ARCHIVE_WRITE} 1700000000.5\n"
-        );
-        assert_eq!(
-            gauge(&page, LAST_ARCHIVE_WRITE).unwrap().to_string(),
-            "1700000000.5"
-        );
-        gauge("", LAST_ARCHIVE_WRITE).unwrap_err();
-    }
 }

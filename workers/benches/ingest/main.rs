@@ -4,12 +4,12 @@
 //! simulated in this process and take CPU beside it; figures of one run compare with each other, and with nothing else.
 
 mod child;
-mod histogram;
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use crds::{
+    scrape::{self, Histogram},
     spec::{Exchange, GapPolicy},
     wire::{BufferConfig, Endpoints, IngestConfig, KafkaEndpoint, StartFrom},
 };
@@ -17,7 +17,7 @@ use exchange_sim::{Sim, SimConfig, SymbolSpec};
 use rdkafka::mocking::MockCluster;
 use workers::process::Usage;
 
-use self::{child::Child, histogram::Histogram};
+use self::child::Child;
 
 /// Trades that the recording has in a second at its own pace.
 const RECORDED_RATE: f64 = 43.5;
@@ -117,10 +117,12 @@ struct Look {
 
 async fn look(child: &Child) -> Result<Look> {
     let page = child.metrics().await?;
+    let acked = scrape::value(&page, "cryptopipeline_ingest_trades_acknowledged_total");
+    let delays = Histogram::parse(&page, "cryptopipeline_ingest_receive_to_ack_seconds");
     Ok(Look {
         usage: child.usage()?,
-        acked: histogram::value(&page, "cryptopipeline_ingest_trades_acknowledged_total")?,
-        delays: Histogram::parse(&page, "cryptopipeline_ingest_receive_to_ack_seconds")?,
+        acked: acked.context("no count of acknowledged trades")?,
+        delays: delays.context("no histogram of delays")?,
     })
 }
 

@@ -141,7 +141,7 @@ fn archive_lane(
         group: archive.group.clone(),
         session: SESSION,
         board: board.clone(),
-        metrics: LaneMetrics::register(registry, "archive"),
+        metrics: LaneMetrics::register(registry, "archive", &policy.promised_ages()),
         heartbeat: health.heartbeat("archive", LOOP_LIMIT),
         readiness: health.readiness("archive"),
     })
@@ -170,7 +170,7 @@ fn hot_lane(
         group: hot.group.clone(),
         session: SESSION,
         board: board.clone(),
-        metrics: LaneMetrics::register(registry, "hot"),
+        metrics: LaneMetrics::register(registry, "hot", &[]),
         heartbeat: health.heartbeat("hot", LOOP_LIMIT),
         readiness: health.readiness("hot"),
     })
@@ -193,7 +193,7 @@ fn gap_lane(
         group: hot.gap_group.clone(),
         session: SESSION,
         board: Board::default(),
-        metrics: LaneMetrics::register(registry, "gaps"),
+        metrics: LaneMetrics::register(registry, "gaps", &[]),
         heartbeat: health.heartbeat("gaps", LOOP_LIMIT),
         readiness: health.readiness("gaps"),
     }

@@ -1,5 +1,6 @@
 //! Kafka, on both ends.
 
+pub mod arrivals;
 pub mod bounded;
 pub mod consumer;
 pub mod headers;

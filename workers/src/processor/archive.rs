@@ -13,7 +13,7 @@ use crate::{
     kafka::partition::{Extent, Flow, PartitionSource, ReadEnd},
     sink::{
         archive::{
-            batch::{Checkpoint, ClosedBatch, OpenBatch},
+            batch::{Checkpoint, ClosedBatch, ClosedFile, OpenBatch},
             encode::EncodeError,
             publish::{Publication, Published, is_fresh},
             recover::{Incomplete, Listing, Recovery, recover},
@@ -332,7 +332,8 @@ impl<S: ArchiveStore> ArchiveLane<S> {
     ) -> Option<Published> {
         let mut patience = context.patience(source.stop());
         loop {
-            match publication.advance(&*self.store).await {
+            let in_place = |file: &ClosedFile| context.metrics.became_durable(&file.arrivals);
+            match publication.advance(&*self.store, in_place).await {
                 Ok(published) => {
                     context
                         .metrics

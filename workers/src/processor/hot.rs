@@ -11,7 +11,10 @@ use super::{
     lane::Lane,
 };
 use crate::{
-    kafka::partition::{Flow, PartitionSource, ReadEnd},
+    kafka::{
+        arrivals::Arrivals,
+        partition::{Flow, PartitionSource, ReadEnd},
+    },
     model::Interval,
     sink::{
         dead_letter::{DeadLetter, DeadLetters, Letters},
@@ -39,6 +42,7 @@ pub struct HotLane<S> {
 #[derive(Default)]
 struct Chunk {
     rows: Vec<HotRow>,
+    arrivals: Arrivals<1>,
     letters: Letters,
     records: usize,
     duplicates: u64,
@@ -106,6 +110,7 @@ impl<S: HotStore> HotLane<S> {
                 .bury(self.dead_letters.as_ref(), chunk.letters.all(), source.stop())
                 .await?;
             self.write(source, context, &chunk.rows).await?;
+            context.metrics.became_durable(&chunk.arrivals);
             tell_candles(&*self.store, context, source.stop(), &mut candles, &ledger.seen).await?;
             context.metrics.rows.inc_by(chunk.rows.len() as u64);
             context.metrics.duplicates.inc_by(chunk.duplicates);
@@ -202,6 +207,7 @@ async fn read(
                     Ok(trade) if ledger.seen.insert(&trade) => {
                         ledger.last_trade_time_us = ledger.last_trade_time_us.max(trade.trade_time_us);
                         candles.add(&trade, record.offset);
+                        chunk.arrivals.push(record.timestamp_ms);
                         chunk.rows.push(HotRow::new(trade, record, partition));
                     }
                     Ok(_copy) => chunk.duplicates += 1,

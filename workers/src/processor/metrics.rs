@@ -12,7 +12,12 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::metrics::{Reason, latency_histogram};
+use super::age::AgeHistogram;
+use crate::{
+    clock::now_ms,
+    kafka::arrivals::Arrivals,
+    metrics::{Reason, latency_histogram},
+};
 
 /// Label of what is told by partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -48,6 +53,7 @@ pub struct LaneMetrics {
     /// Partitions assigned or revoked.
     pub rebalances: Counter,
     write_seconds: Histogram,
+    age: AgeHistogram,
     last_write: Gauge<f64, AtomicU64>,
     waiting: Gauge,
     lag_seconds: Family<PartitionLabel, Gauge<u64, AtomicU64>>,
@@ -56,9 +62,12 @@ pub struct LaneMetrics {
 }
 
 impl LaneMetrics {
-    /// Registers the metrics of one lane.
-    pub fn register(registry: &mut Registry, lane: &str) -> Self {
-        let metrics = Self::unregistered();
+    /// Registers the metrics of one lane. `promised` are ages within which its trades are to be durable.
+    pub fn register(registry: &mut Registry, lane: &str, promised: &[Duration]) -> Self {
+        let metrics = Self {
+            age: AgeHistogram::new(promised),
+            ..Self::unregistered()
+        };
         let lane = registry.sub_registry_with_prefix(lane);
         lane.register("rows", "Trades that became durable", metrics.rows.clone());
         lane.register(
@@ -103,6 +112,12 @@ impl LaneMetrics {
             "From the end of a batch to durability",
             Unit::Seconds,
             metrics.write_seconds.clone(),
+        );
+        lane.register_with_unit(
+            "kafka_to_durable",
+            "Age of a trade's record when the trade became durable",
+            Unit::Seconds,
+            metrics.age.clone(),
         );
         lane.register_with_unit(
             "last_write_timestamp",
@@ -161,6 +176,7 @@ impl LaneMetrics {
             retries: Family::default(),
             rebalances: Counter::default(),
             write_seconds: latency_histogram(),
+            age: AgeHistogram::new(&[]),
             last_write: Gauge::default(),
             waiting: Gauge::default(),
             lag_seconds: Family::default(),
@@ -174,6 +190,11 @@ impl LaneMetrics {
         self.write_seconds.observe(took.as_secs_f64());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.last_write.set(now.as_secs_f64());
+    }
+
+    /// Trades with these records became durable just now.
+    pub fn became_durable<const SLOT_MS: i64>(&self, arrivals: &Arrivals<SLOT_MS>) {
+        self.age.observe(arrivals.ages(now_ms()));
     }
 
     /// Sets the gauges to what the board says.

@@ -5,6 +5,9 @@
 //! [`lane`] runs a lane's partitions as the group assigns them; [`archive`] and [`hot`] say what happens to one. A third
 //! lane, [`gaps`], copies what ingest tells of gaps from its topic to its table.
 
+pub mod age;
+#[cfg(test)]
+mod age_tests;
 pub mod archive;
 #[cfg(test)]
 mod archive_tests;

@@ -11,6 +11,9 @@ const LEAST_ROWS: usize = 10_000;
 /// Trades of an hour's end arrive until so long after it.
 const HOUR_SETTLES: Duration = Duration::from_secs(2);
 
+/// A closed batch is visible within so much.
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(2);
+
 /// What was asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct RollPolicy {
@@ -27,6 +30,11 @@ impl RollPolicy {
         let by_memory = (BUFFER_BYTES / Columns::ROW_BYTES / partitions.max(1)).max(LEAST_ROWS);
         let by_size = self.size / row_bytes.max(1);
         usize::try_from(by_size).unwrap_or(usize::MAX).clamp(1, by_memory)
+    }
+
+    /// The oldest that a trade may be when it becomes visible, without and with the time that publishing may take.
+    pub fn promised_ages(&self) -> [Duration; 2] {
+        [self.interval, self.interval + PUBLISHED_WITHIN]
     }
 
     /// How long a batch may stay open from now on.

@@ -85,6 +85,8 @@ pub struct LogSource {
     pub committed: Arc<Mutex<i64>>,
     /// By offset, what the header says whose trade it is.
     pub exchange: fn(usize) -> Option<&'static str>,
+    /// By offset, when Kafka got the record, milliseconds since 1970.
+    pub timestamp_ms: fn(usize) -> Option<i64>,
     stop: CancellationToken,
 }
 
@@ -97,6 +99,7 @@ impl LogSource {
             low: Arc::default(),
             committed: Arc::default(),
             exchange: |_| None,
+            timestamp_ms: |_| None,
             stop,
         }
     }
@@ -139,10 +142,12 @@ impl PartitionSource for LogSource {
             };
             let offset = i64::try_from(self.position).unwrap();
             let exchange = (self.exchange)(self.position);
+            let timestamp_ms = (self.timestamp_ms)(self.position);
             self.position += 1;
             let record = Record {
                 exchange,
                 offset,
+                timestamp_ms,
                 value: &value,
                 src: Some("ws"),
                 recv_us: Some(offset),

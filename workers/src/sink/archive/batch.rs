@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    columns::Columns,
+    columns::{Columns, HourArrivals},
     encode::{self, EncodeError},
     footer::Footer,
     layout::{BatchId, Hour},
@@ -41,9 +41,30 @@ pub struct ClosedBatch {
     /// What its files say about it.
     pub footer: Footer,
     /// One file per hour, in the order of `footer.hours`.
-    pub files: Vec<(Hour, Bytes)>,
+    pub files: Vec<ClosedFile>,
     /// Number of rows in all files.
     pub rows: usize,
+}
+
+/// One hour of a batch.
+#[derive(Clone, Debug)]
+pub struct ClosedFile {
+    /// Of its trades.
+    pub hour: Hour,
+    /// The Parquet file.
+    pub bytes: Bytes,
+    /// When Kafka got its trades.
+    pub arrivals: HourArrivals,
+}
+
+impl ClosedFile {
+    fn new(hour: Hour, columns: Columns, partition: i32, footer: &Footer) -> Result<Self, EncodeError> {
+        Ok(Self {
+            hour,
+            arrivals: columns.arrivals().clone(),
+            bytes: encode::parquet(columns, partition, footer)?,
+        })
+    }
 }
 
 impl OpenBatch {
@@ -124,7 +145,7 @@ impl OpenBatch {
         let files = self
             .hours
             .into_iter()
-            .map(|(hour, columns)| Ok((hour, encode::parquet(columns, self.id.partition, &footer)?)))
+            .map(|(hour, columns)| ClosedFile::new(hour, columns, self.id.partition, &footer))
             .collect::<Result<_, EncodeError>>()?;
         let closed = ClosedBatch {
             id: self.id,
@@ -153,7 +174,7 @@ impl OpenBatch {
             let at = self.hours.iter().position(|(there, _)| there == hour);
             let columns = at.map_or_else(Columns::default, |at| self.hours.swap_remove(at).1);
             rows += columns.rows();
-            files.push((*hour, encode::parquet(columns, self.id.partition, &footer)?));
+            files.push(ClosedFile::new(*hour, columns, self.id.partition, &footer)?);
         }
         Ok(ClosedBatch {
             id: self.id,

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{
-    batch::ClosedBatch,
+    batch::{ClosedBatch, ClosedFile},
     footer::{Footer, FooterError},
     store::{ArchiveStore, StoreError},
 };
@@ -110,7 +110,7 @@ impl Publication {
 
     /// Bytes of all files.
     pub fn bytes(&self) -> usize {
-        self.batch.files.iter().map(|(_, bytes)| bytes.len()).sum()
+        self.batch.files.iter().map(|file| file.bytes.len()).sum()
     }
 
     /// The batch.
@@ -118,16 +118,20 @@ impl Publication {
         &self.batch
     }
 
-    /// Puts all remaining files in place.
-    pub async fn advance(&mut self, store: &impl ArchiveStore) -> Result<Published, PublishError> {
-        while let Some((hour, bytes)) = self.batch.files.get(self.placed) {
-            let name = self.batch.id.path(*hour);
+    /// Puts all remaining files in place, and tells of each as soon as it is there.
+    pub async fn advance(
+        &mut self,
+        store: &impl ArchiveStore,
+        mut in_place: impl FnMut(&ClosedFile),
+    ) -> Result<Published, PublishError> {
+        while let Some(file) = self.batch.files.get(self.placed) {
+            let name = self.batch.id.path(file.hour);
             let attempt = ATTEMPTS.fetch_add(1, Ordering::Relaxed);
             let temporary = self
                 .batch
                 .id
-                .temporary_path(*hour, &self.batch.footer.writer, attempt);
-            store.write(&temporary, bytes.clone()).await?;
+                .temporary_path(file.hour, &self.batch.footer.writer, attempt);
+            store.write(&temporary, file.bytes.clone()).await?;
             // After the write, whose file is cleaned away from a writer that sleeps between here and the rename.
             if !is_fresh(self.known) {
                 return Ok(Published::Lost);
@@ -150,6 +154,7 @@ impl Publication {
                 }
                 Err(error) => return Err(error.into()),
             }
+            in_place(file);
             self.placed += 1;
             self.decided = true;
         }

@@ -169,7 +169,10 @@ async fn publish(store: &impl ArchiveStore, partition: i32, trades: &[(&str, u64
     let checkpoint = recover(store, &listing, partition).await.unwrap().checkpoint;
     let closed = batch(checkpoint, partition, trades);
     let known = SystemTime::now();
-    let published = Publication::new(closed, known).advance(store).await.unwrap();
+    let published = Publication::new(closed, known)
+        .advance(store, |_| {})
+        .await
+        .unwrap();
     assert_eq!(published, Published::Complete);
 }
 
@@ -384,8 +387,11 @@ fn late(watched: &Watched, number: u64) {
         ..Checkpoint::default()
     };
     let closed = batch(checkpoint, 5, &[("LTCUSDT", number, 0)]);
-    for (hour, bytes) in closed.files {
-        watched.inner.files().insert(closed.id.path(hour), bytes);
+    for file in closed.files {
+        watched
+            .inner
+            .files()
+            .insert(closed.id.path(file.hour), file.bytes);
     }
     *watched
         .expected

@@ -1,15 +1,9 @@
-//! What one processor costs per trade with the real Kafka, Cassandra and HDFS. A backlog is made while no processor runs; then
-//! one takes it, with one lane, in a process of its own. Prints a table. `bench.sh` is what a person runs.
-//!
-//! Engines, exchange and processor share one machine: CPU seconds of the process compare from run to run, trades per second
-//! do not.
+//! What a trade costs: a backlog is made while no processor runs; then one takes it, with one lane, in a process of its own.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use e2e::{
-    DEMO_NAMESPACE,
-    cluster::Cluster,
     progress::{Look, note, until},
     stream::Stream,
     testbed::Testbed,
@@ -17,11 +11,12 @@ use e2e::{
 };
 use serde_json::{Value, json};
 
+use crate::{LIMIT, processors};
+
 /// Trades of each of two symbols.
 const BACKLOG: u64 = 1_000_000;
 /// As fast as they are taken.
 const UNPACED: f64 = 0.0;
-const LIMIT: Duration = Duration::from_mins(10);
 
 /// A lane alone, and the spec of a processor that has no other.
 struct Lane {
@@ -29,12 +24,9 @@ struct Lane {
     processor: Value,
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
-    let cluster = Cluster::connect().await?;
-    cluster.delete_namespace(DEMO_NAMESPACE).await?;
-    let bed = Testbed::ready(&cluster).await?;
-    processors(&bed, json!({"replicas": 0})).await?;
+/// The table's lines.
+pub async fn measure(bed: &Testbed) -> Result<Vec<String>> {
+    processors(bed, json!({"replicas": 0})).await?;
     let stream = Stream::open_at(&bed.pipeline, &bed.sim, "BENCH", UNPACED).await?;
     until("trades in the topic", LIMIT, async || {
         let issued = bed.sim.symbol(&stream.symbols[0]).await?.issued;
@@ -57,29 +49,19 @@ async fn main() -> Result<()> {
             processor: json!({"replicas": 1, "archive": {"enabled": false}, "hot": {"enabled": true}}),
         },
     ];
-    let mut table = Vec::new();
-    for lane in lanes {
-        processors(&bed, json!({"replicas": 0})).await?;
-        table.push(measure(&bed, &lane).await?);
-    }
-    println!(
+    let mut table = vec![format!(
         "{:<8} {:>10} {:>10} {:>10} {:>14} {:>10} {:>8} {:>10}",
         "lane", "trades", "seconds", "trades/s", "per CPU-second", "peak MiB", "files", "bytes/row"
-    );
-    for line in table {
-        println!("{line}");
+    )];
+    for lane in lanes {
+        processors(bed, json!({"replicas": 0})).await?;
+        table.push(take(bed, &lane).await?);
     }
-    Ok(())
-}
-
-async fn processors(bed: &Testbed, processor: Value) -> Result<()> {
-    bed.pipeline.change(json!({ "processor": processor })).await?;
-    bed.pipeline.wait_ready(LIMIT).await?;
-    Ok(())
+    Ok(table)
 }
 
 /// From the processor's start until it has taken everything.
-async fn measure(bed: &Testbed, lane: &Lane) -> Result<String> {
+async fn take(bed: &Testbed, lane: &Lane) -> Result<String> {
     processors(bed, lane.processor.clone()).await?;
     let began = Instant::now();
     let cost = until(&format!("the {} lane", lane.name), LIMIT, async || {
