@@ -10,10 +10,11 @@ use exchange_sim::Ledger;
 use crate::{
     audit, gaps,
     pipeline::Pipeline,
-    progress::note,
+    progress::{Look, note, until},
     proof::{self, Copies},
     readers::read,
     sim::{NewSymbol, Sim},
+    spread,
 };
 
 /// Trades of a symbol that must have been issued before a test begins its work.
@@ -38,21 +39,36 @@ impl Stream {
 
     /// The same at another speed: 1 is 43 trades a second of each of the two symbols.
     pub async fn open_at(pipeline: &Pipeline, sim: &Sim, prefix: &str, speed: f64) -> Result<Self> {
-        let listed = sim.ledger().await?.symbols;
-        let symbols: Vec<_> = (1..)
-            .map(|number| format!("{prefix}{number}USDT"))
-            .filter(|name| !listed.contains_key(name))
-            .take(2)
-            .collect();
-        for (name, id_base) in symbols.iter().zip([1_000_001, 7_000_000_001]) {
+        let names = unused(sim, prefix).await?.take(2);
+        Self::open_these(pipeline, sim, names.map(|name| (name, speed)).collect()).await
+    }
+
+    /// The same of so many symbols in every partition of the topic, the first of them at a speed of its own.
+    pub async fn open_everywhere(
+        pipeline: &Pipeline,
+        sim: &Sim,
+        prefix: &str,
+        each: usize,
+        speeds: (f64, f64),
+    ) -> Result<Self> {
+        let partitions = pipeline.get().await?.spec.kafka.topics.trades.partitions;
+        let names = unused(sim, prefix).await?;
+        let names = spread::over_partitions(names, partitions.try_into()?, each);
+        let speeds = std::iter::once(speeds.0).chain(std::iter::repeat(speeds.1));
+        Self::open_these(pipeline, sim, names.into_iter().zip(speeds).collect()).await
+    }
+
+    async fn open_these(pipeline: &Pipeline, sim: &Sim, listed: Vec<(String, f64)>) -> Result<Self> {
+        for ((name, speed), id_base) in listed.iter().zip([1_000_001, 7_000_000_001].into_iter().cycle()) {
             sim.list(&NewSymbol {
                 name: name.clone(),
                 id_base,
                 repeat: 1_000,
-                speed,
+                speed: *speed,
             })
             .await?;
         }
+        let symbols: Vec<_> = listed.into_iter().map(|(name, _)| name).collect();
         pipeline.add_symbols(&symbols).await?;
         pipeline.wait_ready(ROLLOUT).await?;
         sim.wait_issued(&symbols, WARM_UP).await?;
@@ -70,6 +86,17 @@ impl Stream {
             issued = issued.min(self.sim.symbol(symbol).await?.issued);
         }
         self.sim.wait_issued(&self.symbols, issued + trades).await
+    }
+
+    /// Waits until the exchange has issued so many trades of all symbols together.
+    pub async fn reach(&self, trades: u64) -> Result<()> {
+        until("trades at the exchange", Duration::from_mins(5), async || {
+            let ledger = self.sim.ledger().await?;
+            let pages = self.symbols.iter().filter_map(|name| ledger.symbols.get(name));
+            let issued: u64 = pages.map(|page| page.issued).sum();
+            Ok(Look::when(issued >= trades, (), format!("{issued} of {trades}")))
+        })
+        .await
     }
 
     /// Ends the streams and proves that every trade issued is in Kafka, in Cassandra and in the archive exactly once.
@@ -113,7 +140,7 @@ impl Stream {
     }
 
     /// Ends the streams, and leaves what comes of them to the caller.
-    pub async fn stop_issuing(self) -> Result<()> {
+    pub async fn stop_issuing(&self) -> Result<()> {
         self.end().await?;
         Ok(())
     }
@@ -134,4 +161,11 @@ impl Stream {
         }
         self.sim.wait_finished(&self.symbols).await
     }
+}
+
+/// Names with this prefix that the exchange does not list.
+async fn unused(sim: &Sim, prefix: &str) -> Result<impl Iterator<Item = String>> {
+    let listed = sim.ledger().await?.symbols;
+    let names = (1..).map(move |number| format!("{prefix}{number}USDT"));
+    Ok(names.filter(move |name| !listed.contains_key(name)))
 }
