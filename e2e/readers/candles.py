@@ -46,8 +46,8 @@ def topic(config, symbols):
 
 
 def compute(values, intervals):
-    """The candles of one symbol by interval and opening time."""
-    trades = [json.loads(values[trade_id]) for trade_id in sorted(values)]
+    """The candles of one symbol by interval and opening time. Empties `values`: there may be a million."""
+    trades = [json.loads(values.pop(trade_id)) for trade_id in sorted(values)]
     expected.check(trades)
     candles = (candle for interval in intervals for candle in expected.candles(trades, interval))
     return {(candle[0], candle[1]): numbers(candle[2:]) for candle in candles}

@@ -1,7 +1,7 @@
 //! Streams of trades that a test orders for itself: new symbols at the exchange, added to the pipeline while it runs, open
 //! until the test ends them, and proven afterwards.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use anyhow::{Result, ensure};
 use crds::wire::AuditReport;
@@ -21,6 +21,8 @@ use crate::{
 const WARM_UP: u64 = 50;
 /// The longest that ingest may take to follow a changed list of symbols.
 const ROLLOUT: Duration = Duration::from_mins(2);
+/// So many repetitions of the recording's 2,001 trades end 44 s before the hour.
+const LAST_MINUTE: u64 = 77 * 2_001;
 
 /// Some symbols of one test.
 pub struct Stream {
@@ -40,7 +42,18 @@ impl Stream {
     /// The same at another speed: 1 is 43 trades a second of each of the two symbols.
     pub async fn open_at(pipeline: &Pipeline, sim: &Sim, prefix: &str, speed: f64) -> Result<Self> {
         let names = unused(sim, prefix).await?.take(2);
-        Self::open_these(pipeline, sim, names.map(|name| (name, speed)).collect()).await
+        let listed = names.map(|name| endless(name, speed)).collect();
+        Self::open_these(pipeline, sim, listed).await
+    }
+
+    /// The same, of trades whose times begin in the last minute of an hour.
+    pub async fn open_late(pipeline: &Pipeline, sim: &Sim, prefix: &str, speed: f64) -> Result<Self> {
+        let names = unused(sim, prefix).await?.take(2);
+        let late = |name| NewSymbol {
+            start_at: LAST_MINUTE,
+            ..endless(name, speed)
+        };
+        Self::open_these(pipeline, sim, names.map(late).collect()).await
     }
 
     /// The same of so many symbols in every partition of the topic, the first of them at a speed of its own.
@@ -54,21 +67,23 @@ impl Stream {
         let partitions = pipeline.get().await?.spec.kafka.topics.trades.partitions;
         let names = unused(sim, prefix).await?;
         let names = spread::over_partitions(names, partitions.try_into()?, each);
-        let speeds = std::iter::once(speeds.0).chain(std::iter::repeat(speeds.1));
-        Self::open_these(pipeline, sim, names.into_iter().zip(speeds).collect()).await
+        let speeds = iter::once(speeds.0).chain(iter::repeat(speeds.1));
+        let listed = names.into_iter().zip(speeds);
+        let listed = listed.map(|(name, speed)| endless(name, speed)).collect();
+        Self::open_these(pipeline, sim, listed).await
     }
 
-    async fn open_these(pipeline: &Pipeline, sim: &Sim, listed: Vec<(String, f64)>) -> Result<Self> {
-        for ((name, speed), id_base) in listed.iter().zip([1_000_001, 7_000_000_001].into_iter().cycle()) {
+    async fn open_these(pipeline: &Pipeline, sim: &Sim, listed: Vec<NewSymbol>) -> Result<Self> {
+        let id_bases = [1_000_001, 7_000_000_001].into_iter().cycle();
+        let mut symbols = Vec::new();
+        for (symbol, id_base) in listed.into_iter().zip(id_bases) {
             sim.list(&NewSymbol {
-                name: name.clone(),
                 id_base,
-                repeat: 1_000,
-                speed: *speed,
+                ..symbol.clone()
             })
             .await?;
+            symbols.push(symbol.name);
         }
-        let symbols: Vec<_> = listed.into_iter().map(|(name, _)| name).collect();
         pipeline.add_symbols(&symbols).await?;
         pipeline.wait_ready(ROLLOUT).await?;
         sim.wait_issued(&symbols, WARM_UP).await?;
@@ -160,6 +175,17 @@ impl Stream {
             self.sim.stop(symbol).await?;
         }
         self.sim.wait_finished(&self.symbols).await
+    }
+}
+
+/// A symbol that trades for hours, if need be.
+const fn endless(name: String, speed: f64) -> NewSymbol {
+    NewSymbol {
+        name,
+        id_base: 1,
+        repeat: 1_000,
+        speed,
+        start_at: 0,
     }
 }
 

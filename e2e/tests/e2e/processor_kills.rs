@@ -16,14 +16,18 @@ use exchange_sim::Fault;
 use kube::ResourceExt;
 use serde_json::json;
 
-const KILLS: usize = 50;
-/// Trades per kill, which comes at a random one of them: 1,000,000 in all.
-const SHARE: u64 = 20_000;
+/// Of kills: 50 in all.
+const PAIRS: u64 = 25;
+/// Trades of each of them: 1,000,000 in all.
+const SHARE: u64 = 40_000;
+/// The first of the two kills comes at one of the first trades of their share, the second so many trades later at most.
+const EARLY: u64 = 10_000;
+const SOON: u64 = 5_000;
 /// Symbols of each partition.
 const SYMBOLS: usize = 2;
-/// Of the first symbol, whose hours pass in minutes, and of the others: 1,800 trades a second in all. A kill every 11 s on
-/// average leaves the dead one's partitions their 15 s until Kafka gives them to another now and then, and now and then not.
-const SPEEDS: (f64, f64) = (17.5, 2.2);
+/// Of the first symbol, whose hours pass in minutes, and of the others: 1,250 trades a second in all. Kafka gives away a dead
+/// processor's partitions after 15 s; until the next two kills its successors archive for another 5 to 17 s.
+const SPEEDS: (f64, f64) = (12.5, 1.5);
 /// The longest that the reader may look.
 const LIMIT: Duration = Duration::from_mins(25);
 
@@ -40,8 +44,8 @@ pub async fn no_reader_ever_sees_a_trade_twice(bed: &Testbed) -> Result<()> {
     let (looks, ()) = tokio::try_join!(look(bed, &stream.symbols), harm)?;
     looks.iter().for_each(note);
     ensure!(
-        looks.len() > KILLS,
-        "{KILLS} kills, and the reader looked only {} times",
+        looks.len() as u64 > 2 * PAIRS,
+        "the reader looked only {} times",
         looks.len()
     );
     let symbols = stream.symbols.clone();
@@ -57,28 +61,36 @@ async fn look(bed: &Testbed, symbols: &[String]) -> Result<Vec<String>> {
     readers::run(&bed.pipeline, "looks.py", &arguments, LIMIT).await
 }
 
-/// Kills one after the other, whether the last has healed or not, and leaves trades that came late or twice.
+/// Kills two processors shortly after one another, again and again, and leaves trades that came late or twice.
 async fn kill_at_random(bed: &Testbed, stream: &Stream) -> Result<()> {
     let mut random = Random::told()?;
     let labels = bed.pipeline.role_labels(Role::Processor);
-    for kill in 0..KILLS {
-        stream.reach(kill as u64 * SHARE + random.below(SHARE)).await?;
-        bed.sim.inflict(&fault(kill, &stream.symbols)).await?;
-        let name = a_running_processor(bed, &mut random).await?;
-        note(format_args!("kill {} of {KILLS}", kill + 1));
-        chaos::kill(&bed.cluster, &bed.pipeline.namespace, &labels, Some(&name)).await?;
+    let mut faults = faults(&stream.symbols);
+    for pair in 0..PAIRS {
+        let first = pair * SHARE + random.below(EARLY);
+        let second = first + random.below(SOON);
+        for at in [first, second] {
+            stream.reach(at).await?;
+            if let Some(fault) = faults.next() {
+                bed.sim.inflict(&fault).await?;
+            }
+            let name = a_running_processor(bed, &mut random).await?;
+            chaos::kill(&bed.cluster, &bed.pipeline.namespace, &labels, Some(&name)).await?;
+        }
+        note(format_args!("{} of {} kills", 2 * (pair + 1), 2 * PAIRS));
     }
-    stream.reach(KILLS as u64 * SHARE).await
+    stream.reach(PAIRS * SHARE).await
 }
 
-/// Makes a trade come late, twice or with a delay: each of these to each symbol in turn.
-fn fault(kill: usize, symbols: &[String]) -> Fault {
-    let symbol = symbols[kill % symbols.len()].clone();
-    match (kill + kill / symbols.len()) % 3 {
-        0 => Fault::Drop { symbol, trades: 50 },
-        1 => Fault::Duplicate { symbol, trades: 50 },
-        _ => Fault::Hold { symbol, trades: 30 },
-    }
+/// Each makes trades of a symbol come late, twice or with a delay; each symbol has all of these in turn.
+fn faults(symbols: &[String]) -> impl Iterator<Item = Fault> {
+    let kinds: [fn(String) -> Fault; 3] = [
+        |symbol| Fault::Drop { symbol, trades: 50 },
+        |symbol| Fault::Duplicate { symbol, trades: 50 },
+        |symbol| Fault::Hold { symbol, trades: 30 },
+    ];
+    let rounds = kinds.into_iter().cycle();
+    rounds.flat_map(move |kind| symbols.iter().cloned().map(kind))
 }
 
 /// Any that has a process to kill.
