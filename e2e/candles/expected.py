@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Computes the candles of the recorded trades, for the workers' tests; shares no code with the workers.
+"""Computes the candles of the recorded trades, for the workers' tests and the readers; shares no code with the workers.
 
     e2e/candles/expected.py e2e/exchange-sim/data/BTCUSDT-trades-2021-01-08.jsonl.gz > e2e/candles/expected.csv
 
@@ -43,17 +43,23 @@ def candles(trades, name):
         ]
 
 
+def check(trades):
+    """Trades in the order of their ids must be all that there were, in the order of their times."""
+    ids = [trade["t"] for trade in trades]
+    assert ids == list(range(ids[0], ids[-1] + 1)), "there are holes or copies"
+    assert all(a["T"] <= b["T"] for a, b in zip(trades, trades[1:])), "times go back"
+
+
 def main():
     getcontext().prec = 60
     with gzip.open(sys.argv[1], "rt") as lines:
         trades = sorted((json.loads(line) for line in lines), key=lambda trade: trade["t"])
-    ids = [trade["t"] for trade in trades]
-    assert ids == list(range(ids[0], ids[-1] + 1)), "the recording has holes or copies"
-    assert all(a["T"] <= b["T"] for a, b in zip(trades, trades[1:])), "times go back"
+    check(trades)
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(FIELDS.split())
     for name in SECONDS:
         out.writerows(candles(trades, name))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -20,10 +20,9 @@ import json
 import os
 import re
 import sys
-import urllib.parse
-import urllib.request
 
 import yaml
+from webhdfs import Archive
 
 CONFIG = "/etc/cryptopipeline/config.yaml"
 GUIDE = "/opt/readers/querying.md"
@@ -185,40 +184,13 @@ def files(config, symbol):
         yield trade(*row)
 
 
-def active_name_node(hdfs):
-    """The host of the NameNode that serves; the other one refuses every question but this."""
-    refusals = []
-    for address in hdfs["nameNodes"].values():
-        host = address.rsplit(":", 1)[0]
-        try:
-            with urllib.request.urlopen(f"http://{host}:9870/isActive", timeout=10):
-                return host
-        except OSError as error:
-            refusals.append(f"{host}: {error}")
-    raise ConnectionError(f"no NameNode is active: {refusals}")
-
-
 def download(hdfs, target):
-    """Copies the archive's partition folders over WebHDFS."""
-    host = active_name_node(hdfs)
-
-    def open_path(path, operation):
-        query = urllib.parse.urlencode({"op": operation, "user.name": hdfs["user"]})
-        return urllib.request.urlopen(f"http://{host}:9870/webhdfs/v1{urllib.parse.quote(path)}?{query}", timeout=30)
-
-    def copy(path, local):
-        with open_path(path, "LISTSTATUS") as answer:
-            entries = json.load(answer)["FileStatuses"]["FileStatus"]
-        for entry in entries:
-            name = entry["pathSuffix"]
-            if entry["type"] == "DIRECTORY" and "=" in name:
-                copy(f"{path}/{name}", f"{local}/{name}")
-            elif name.endswith(".parquet"):
-                os.makedirs(local, exist_ok=True)
-                with open_path(f"{path}/{name}", "OPEN") as data, open(f"{local}/{name}", "wb") as file:
-                    file.write(data.read())
-
-    copy(hdfs["archivePath"], target)
+    """Copies the archive's partition folders."""
+    archive = Archive(hdfs)
+    for path, _ in archive.files():
+        os.makedirs(os.path.dirname(target + path), exist_ok=True)
+        with open(target + path, "wb") as file:
+            file.write(archive.read(path))
 
 
 def dead_letters(config):

@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
-    core::v1::{PersistentVolumeClaim, Pod},
+    core::v1::{ContainerStatus, PersistentVolumeClaim, Pod},
 };
 use kube::{
     Api, ResourceExt,
@@ -173,8 +173,12 @@ pub async fn wait_healed(cluster: &Cluster, namespace: &str, labels: &str, victi
 
 /// Whether the pod's containers run and it is not on its way out.
 pub fn is_running(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    pod.metadata.deletion_timestamp.is_none() && phase == Some("Running")
+    let statuses = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.container_statuses.as_deref());
+    let runs = |status: &ContainerStatus| status.state.as_ref().is_some_and(|state| state.running.is_some());
+    pod.metadata.deletion_timestamp.is_none() && statuses.is_some_and(|statuses| statuses.iter().all(runs))
 }
 
 /// Whether the pod passes its readiness probe and is not on its way out.

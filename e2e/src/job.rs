@@ -100,7 +100,7 @@ fn render(program: &Program<'_>) -> Result<Job> {
                         {"name": "config", "mountPath": "/etc/cryptopipeline", "readOnly": true},
                         {"name": "tmp", "mountPath": "/tmp"},
                     ],
-                    "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+                    "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "2Gi"}},
                     "securityContext": {
                         "allowPrivilegeEscalation": false,
                         "readOnlyRootFilesystem": true,

@@ -3,6 +3,7 @@
 
 pub mod archive_watch;
 pub mod audit;
+pub mod candles;
 pub mod chaos;
 pub mod cluster;
 pub mod diagnostics;
@@ -13,10 +14,12 @@ pub mod operator;
 pub mod pipeline;
 pub mod progress;
 pub mod proof;
+pub mod random;
 pub mod readers;
 pub mod readiness;
 pub mod recording;
 pub mod sim;
+pub mod spread;
 pub mod stream;
 pub mod testbed;
 pub mod usage;

@@ -11,18 +11,29 @@ use crate::{
 
 /// Runs `read.py` with these arguments and returns the lines it printed.
 pub async fn read(pipeline: &Pipeline, arguments: &[&str]) -> Result<Vec<String>> {
-    let command = ["/usr/bin/python3", "/opt/readers/read.py"];
-    let program = Program {
+    run(pipeline, "read.py", arguments, Duration::from_mins(2)).await
+}
+
+/// Runs one of the programs and returns the lines it printed.
+pub async fn run(
+    pipeline: &Pipeline,
+    program: &str,
+    arguments: &[&str],
+    limit: Duration,
+) -> Result<Vec<String>> {
+    let path = format!("/opt/readers/{program}");
+    let command = ["/usr/bin/python3", &path];
+    let job = Program {
         name: "reader",
         image: "readers",
         command: command.iter().chain(arguments).map(ToString::to_string).collect(),
         config_map: pipeline.auditor_config(),
-        limit: Duration::from_mins(2),
+        limit,
     };
-    let outcome = job::run(&pipeline.cluster, &pipeline.namespace, &program).await?;
+    let outcome = job::run(&pipeline.cluster, &pipeline.namespace, &job).await?;
     ensure!(
         outcome.succeeded,
-        "read.py {arguments:?} failed:\n{}",
+        "{program} {arguments:?} failed:\n{}",
         outcome.output
     );
     Ok(outcome.output.lines().map(str::to_owned).collect())

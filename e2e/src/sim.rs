@@ -35,6 +35,8 @@ pub struct NewSymbol {
     pub repeat: u32,
     /// 1 is 43 trades a second.
     pub speed: f64,
+    /// Trades left out at the head, whose times and ids pass too.
+    pub start_at: u64,
 }
 
 impl Sim {

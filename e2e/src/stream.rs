@@ -1,7 +1,7 @@
 //! Streams of trades that a test orders for itself: new symbols at the exchange, added to the pipeline while it runs, open
 //! until the test ends them, and proven afterwards.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use anyhow::{Result, ensure};
 use crds::{spec::Exchange, wire::AuditReport};
@@ -11,16 +11,19 @@ use serde_json::json;
 use crate::{
     audit, gaps,
     pipeline::Pipeline,
-    progress::note,
+    progress::{Look, note, until},
     proof::{self, Copies},
     readers::read,
     sim::{NewSymbol, Sim},
+    spread,
 };
 
 /// Trades of a symbol that must have been issued before a test begins its work.
 const WARM_UP: u64 = 50;
 /// The longest that ingest may take to follow a changed list of symbols.
 const ROLLOUT: Duration = Duration::from_mins(2);
+/// So many repetitions of the recording's 2,001 trades end 44 s before the hour.
+const LAST_MINUTE: u64 = 77 * 2_001;
 
 /// Some symbols of one test.
 pub struct Stream {
@@ -39,14 +42,48 @@ impl Stream {
 
     /// The same at another speed: 1 is 43 trades a second of each of the two symbols.
     pub async fn open_at(pipeline: &Pipeline, sim: &Sim, prefix: &str, speed: f64) -> Result<Self> {
-        let symbols = list(sim, |number| format!("{prefix}{number}USDT"), speed).await?;
+        let names = unused(sim, prefix, "USDT").await?.take(2);
+        let listed = names.map(|name| endless(name, speed)).collect();
+        Self::open_these(pipeline, sim, listed).await
+    }
+
+    /// The same, of trades whose times begin in the last minute of an hour.
+    pub async fn open_late(pipeline: &Pipeline, sim: &Sim, prefix: &str, speed: f64) -> Result<Self> {
+        let names = unused(sim, prefix, "USDT").await?.take(2);
+        let late = |name| NewSymbol {
+            start_at: LAST_MINUTE,
+            ..endless(name, speed)
+        };
+        Self::open_these(pipeline, sim, names.map(late).collect()).await
+    }
+
+    /// The same of so many symbols in every partition of the topic, the first of them at a speed of its own.
+    pub async fn open_everywhere(
+        pipeline: &Pipeline,
+        sim: &Sim,
+        prefix: &str,
+        each: usize,
+        speeds: (f64, f64),
+    ) -> Result<Self> {
+        let partitions = pipeline.get().await?.spec.kafka.topics.trades.partitions;
+        let names = unused(sim, prefix, "USDT").await?;
+        let names = spread::over_partitions(names, partitions.try_into()?, each);
+        let speeds = iter::once(speeds.0).chain(iter::repeat(speeds.1));
+        let listed = names.into_iter().zip(speeds);
+        let listed = listed.map(|(name, speed)| endless(name, speed)).collect();
+        Self::open_these(pipeline, sim, listed).await
+    }
+
+    async fn open_these(pipeline: &Pipeline, sim: &Sim, listed: Vec<NewSymbol>) -> Result<Self> {
+        let symbols = list(sim, listed).await?;
         pipeline.add_symbols(&symbols).await?;
         Self::of(pipeline, sim, symbols).await
     }
 
     /// Two products of Coinbase, and nothing else: an exchange's feed has no other exchange's symbols.
     pub async fn open_at_coinbase(pipeline: &Pipeline, sim: &Sim, prefix: &str) -> Result<Self> {
-        let symbols = list(sim, |number| format!("{prefix}{number}-USD"), 1.0).await?;
+        let names = unused(sim, prefix, "-USD").await?.take(2);
+        let symbols = list(sim, names.map(|name| endless(name, 1.0)).collect()).await?;
         pipeline
             .change(json!({"ingest": {"exchange": Exchange::Coinbase, "symbols": symbols}}))
             .await?;
@@ -70,6 +107,17 @@ impl Stream {
             issued = issued.min(self.sim.symbol(symbol).await?.issued);
         }
         self.sim.wait_issued(&self.symbols, issued + trades).await
+    }
+
+    /// Waits until the exchange has issued so many trades of all symbols together.
+    pub async fn reach(&self, trades: u64) -> Result<()> {
+        until("trades at the exchange", Duration::from_mins(5), async || {
+            let ledger = self.sim.ledger().await?;
+            let pages = self.symbols.iter().filter_map(|name| ledger.symbols.get(name));
+            let issued: u64 = pages.map(|page| page.issued).sum();
+            Ok(Look::when(issued >= trades, (), format!("{issued} of {trades}")))
+        })
+        .await
     }
 
     /// Ends the streams and proves that every trade issued is in Kafka, in Cassandra and in the archive exactly once.
@@ -113,7 +161,7 @@ impl Stream {
     }
 
     /// Ends the streams, and leaves what comes of them to the caller.
-    pub async fn stop_issuing(self) -> Result<()> {
+    pub async fn stop_issuing(&self) -> Result<()> {
         self.end().await?;
         Ok(())
     }
@@ -136,22 +184,35 @@ impl Stream {
     }
 }
 
-/// Lists two symbols that were never used before.
-async fn list(sim: &Sim, name: impl Fn(u32) -> String, speed: f64) -> Result<Vec<String>> {
-    let listed = sim.ledger().await?.symbols;
-    let symbols: Vec<_> = (1..)
-        .map(name)
-        .filter(|name| !listed.contains_key(name))
-        .take(2)
-        .collect();
-    for (name, id_base) in symbols.iter().zip([1_000_001, 7_000_000_001]) {
+/// Lists these symbols, each with ids of its own, and returns their names.
+async fn list(sim: &Sim, listed: Vec<NewSymbol>) -> Result<Vec<String>> {
+    let id_bases = [1_000_001, 7_000_000_001].into_iter().cycle();
+    let mut symbols = Vec::new();
+    for (symbol, id_base) in listed.into_iter().zip(id_bases) {
         sim.list(&NewSymbol {
-            name: name.clone(),
             id_base,
-            repeat: 1_000,
-            speed,
+            ..symbol.clone()
         })
         .await?;
+        symbols.push(symbol.name);
     }
     Ok(symbols)
+}
+
+/// A symbol that trades for hours, if need be.
+const fn endless(name: String, speed: f64) -> NewSymbol {
+    NewSymbol {
+        name,
+        id_base: 1,
+        repeat: 1_000,
+        speed,
+        start_at: 0,
+    }
+}
+
+/// Names with this beginning and end that the exchange does not list.
+async fn unused(sim: &Sim, prefix: &str, suffix: &str) -> Result<impl Iterator<Item = String>> {
+    let listed = sim.ledger().await?.symbols;
+    let names = (1..).map(move |number| format!("{prefix}{number}{suffix}"));
+    Ok(names.filter(move |name| !listed.contains_key(name)))
 }

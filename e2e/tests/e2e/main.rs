@@ -5,6 +5,7 @@
 //! runs those whose name contains one of the words. `--fail-fast` stops at a failure and leaves everything as it is.
 
 mod broken_input;
+mod candles;
 mod convergence;
 mod deletion;
 mod failovers;
@@ -15,6 +16,7 @@ mod manifests;
 mod outages;
 mod placement;
 mod plain;
+mod processor_kills;
 mod questions;
 mod readers;
 mod replay;
@@ -39,7 +41,7 @@ use futures::future::{FutureExt, LocalBoxFuture};
 use jiff::Timestamp;
 
 /// No test may take longer.
-const LIMIT: Duration = Duration::from_mins(20);
+const LIMIT: Duration = Duration::from_mins(30);
 
 /// How a test ended.
 struct Outcome {
@@ -72,7 +74,7 @@ macro_rules! case {
     };
 }
 
-const CASES: [Case; 33] = [
+const CASES: [Case; 35] = [
     case!(plain::every_trade_is_in_all_three_places_once),
     case!(placement::every_pod_runs_on_its_site),
     case!(placement::a_site_without_nodes_is_named),
@@ -94,6 +96,8 @@ const CASES: [Case; 33] = [
     case!(venues::coinbase_is_read_without_a_loss),
     case!(replay::a_dump_is_played_into_all_three_places),
     case!(replay::a_recording_holds_what_was_streamed),
+    case!(candles::they_equal_an_independent_computation),
+    case!(processor_kills::no_reader_ever_sees_a_trade_twice),
     // Leaves a testbed behind that was not made with two NameNodes, which the following tests take for any other.
     case!(new failovers::one_name_node_becomes_two),
     case!(failovers::the_active_name_node_is_killed),
