@@ -17,8 +17,6 @@ use crate::{
 const IDLE: Duration = Duration::from_millis(250);
 /// Longest pause after a failed request.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// The answer holds none of the ids: the record of the past trails the stream.
-const NOT_THERE_YET: &str = "NotThereYet";
 
 /// What it takes to repair.
 pub struct Repair<H> {
@@ -88,12 +86,7 @@ impl<H: History> Repair<H> {
             self.ledger.lacks(symbol, id).then_some((id, received))
         });
         let (ids, missing): (Vec<u64>, Vec<Received>) = numbered.unzip();
-        let brought = if ids.is_empty() {
-            Err(NOT_THERE_YET)
-        } else {
-            Ok(&ids[..])
-        };
-        self.ledger.answered(symbol, asked, brought);
+        self.ledger.answered(symbol, asked, Ok(&ids));
         for received in missing {
             self.in_flight.inc();
             if self.intake.push(received).await.is_err() {

@@ -16,6 +16,8 @@ pub const PATIENCE_MS: i64 = 600_000;
 const FIRST_PAUSE_MS: i64 = 1_000;
 /// Longest pause between requests.
 const LONGEST_PAUSE_MS: i64 = 60_000;
+/// Why an answer brought nothing.
+const NOT_THERE_YET: &str = "NotThereYet";
 
 /// Ids that are not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub struct Gap {
     progressed_ms: i64,
     /// Requests in a row that brought nothing.
     failures: u32,
+    /// From this id on all was asked for in vain: what is below comes first.
+    below: Option<u64>,
     /// Nobody can bring it. It may still come by itself.
     hopeless: bool,
     /// Not to be asked for before.
@@ -64,6 +68,7 @@ impl Gap {
             repaired: 0,
             progressed_ms: now_ms,
             failures: 0,
+            below: None,
             hopeless: false,
             ask_again_ms: now_ms,
             last_error: None,
@@ -114,14 +119,35 @@ impl Gap {
         self.repaired += u64::from(fetched);
     }
 
-    /// A request for its newest ids brought some of them, or none for this reason.
-    pub fn answered(&mut self, in_vain: Option<&'static str>, now_ms: i64) {
-        let Some(reason) = in_vain else {
-            self.failures = 0;
-            self.last_error = None;
-            self.ask_again_ms = now_ms;
-            return;
-        };
+    /// What to ask for: its newest missing id below those that were asked for in vain, or else its newest missing id. So an id
+    /// that never comes keeps no other from coming. `None` when `have` lacks none.
+    pub fn newest_missing(&self, have: &IdIntervals) -> Option<u64> {
+        let newest = |ids: IdInterval| Some(have.missing_in(ids).last()?.last());
+        let lower = self
+            .below
+            .and_then(|below| IdInterval::new(self.ids.first(), below.checked_sub(1)?));
+        lower.and_then(newest).or_else(|| newest(self.ids))
+    }
+
+    /// A request for these ids brought some of them.
+    pub fn brought(&mut self, asked: IdInterval, now_ms: i64) {
+        self.failures = 0;
+        self.last_error = None;
+        self.ask_again_ms = now_ms;
+        if self.below.is_some_and(|below| asked.last() >= below) {
+            self.below = None;
+        }
+    }
+
+    /// These ids were asked for, and the answer holds none of them: the record of the past trails the stream, or will never have
+    /// them.
+    pub fn in_vain(&mut self, asked: IdInterval, now_ms: i64) {
+        self.below = Some(asked.first());
+        self.failed(NOT_THERE_YET, now_ms);
+    }
+
+    /// A request for its ids failed for this reason.
+    pub fn failed(&mut self, reason: &'static str, now_ms: i64) {
         let pause = FIRST_PAUSE_MS << self.failures.min(16);
         self.ask_again_ms = now_ms.saturating_add(pause.min(LONGEST_PAUSE_MS));
         self.failures = self.failures.saturating_add(1);
@@ -285,7 +311,7 @@ mod tests {
         let mut now = DETECTED + GRACE_MS;
         let mut pauses = vec![];
         for _ in 0..8 {
-            gap.answered(Some("NotThereYet"), now);
+            gap.in_vain(gap.ids(), now);
             assert!(!gap.is_due(now));
             pauses.push(gap.ask_again_ms - now);
             now = gap.ask_again_ms;
@@ -295,7 +321,7 @@ mod tests {
             pauses,
             [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
         );
-        gap.answered(None, now);
+        gap.brought(gap.ids(), now);
         assert!(gap.is_due(now));
         assert_eq!(gap.last_error, None);
     }
@@ -310,7 +336,7 @@ mod tests {
             Outcome::Keep,
             "nobody asked"
         );
-        gap.answered(Some("RestUnavailable"), begin);
+        gap.failed("RestUnavailable", begin);
         assert_eq!(review(&mut gap, &[9, 20], much_later - 1), Outcome::Keep);
         assert_eq!(review(&mut gap, &[9, 20], much_later), Outcome::Tell);
         let record = gap.record(

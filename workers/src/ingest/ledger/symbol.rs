@@ -249,8 +249,8 @@ impl SymbolLedger {
         told
     }
 
-    /// What to ask for now: the newest missing ids of the newest gap that is due, at most [`WINDOW`] from the lowest to
-    /// the highest, and when that gap was found.
+    /// What to ask for now: the newest missing ids of the newest gap that is due, without those that were just asked for in vain,
+    /// at most [`WINDOW`] from the lowest to the highest, and when that gap was found.
     pub fn wanted(&self, now_ms: i64) -> Option<(i64, IdInterval)> {
         if !self.gaps.iter().any(|gap| gap.is_due(now_ms)) {
             return None;
@@ -258,7 +258,7 @@ impl SymbolLedger {
         let mut have = self.heard.clone();
         have.union(&self.fetched);
         let mut due = self.gaps.iter().rev().filter(|gap| gap.is_due(now_ms));
-        let newest = |gap: &Gap| Some((gap.detected_ms(), have.missing_in(gap.ids()).last()?.last()));
+        let newest = |gap: &Gap| Some((gap.detected_ms(), gap.newest_missing(&have)?));
         let (detected_ms, last) = due.find_map(newest)?;
         let first = last.saturating_sub(WINDOW - 1).max(self.start.unwrap_or(0));
         let first = have.missing_in(IdInterval::new(first, last)?).first()?.first();
@@ -277,13 +277,18 @@ impl SymbolLedger {
         !self.heard.contains(id) && !self.fetched.contains(id)
     }
 
-    /// A request for `asked` brought these ids, which will be heard; or none, for this reason.
+    /// A request for `asked` brought these ids, which will be heard; or it failed for this reason.
     pub fn answered(&mut self, asked: IdInterval, brought: Result<&[u64], &'static str>, now_ms: i64) {
         for id in brought.unwrap_or_default() {
             self.fetched.insert(*id);
         }
-        if let Some(gap) = self.gap_of(asked.last()) {
-            gap.answered(brought.err(), now_ms);
+        let Some(gap) = self.gap_of(asked.last()) else {
+            return;
+        };
+        match brought {
+            Ok([]) => gap.in_vain(asked, now_ms),
+            Ok(_) => gap.brought(asked, now_ms),
+            Err(reason) => gap.failed(reason, now_ms),
         }
     }
 

@@ -222,8 +222,32 @@ fn while_the_newest_gap_waits_an_older_one_is_asked_for() {
     let now = BEGIN + GRACE_MS;
     let (_, newest) = ledger.wanted(now).unwrap();
     assert_eq!(newest.last(), 4_999);
-    ledger.answered(newest, Err("NotThereYet"), now);
+    ledger.answered(newest, Ok(&[]), now);
     assert_eq!(ledger.wanted(now).unwrap().1, IdInterval::new(11, 19).unwrap());
+}
+
+#[test]
+fn ids_that_never_come_keep_no_other_from_coming() {
+    let mut ledger = fresh();
+    hear_all(&mut ledger, [10, 5_011], BEGIN);
+    settle(&mut ledger, BEGIN);
+    let holes = [700, 2_900, 2_901, 4_500];
+    let mut now = BEGIN + GRACE_MS;
+    for _ in 0..20 {
+        // Longer than any pause.
+        now += 3_600_000;
+        let Some((_, window)) = ledger.wanted(now) else {
+            break;
+        };
+        let brought: Vec<u64> = (window.first()..=window.last())
+            .filter(|id| ledger.lacks(*id) && !holes.contains(id))
+            .collect();
+        ledger.answered(window, Ok(&brought), now);
+        hear_all(&mut ledger, brought, now);
+    }
+    let lacking: Vec<u64> = (11..5_011).filter(|id| ledger.lacks(*id)).collect();
+    assert_eq!(lacking, holes);
+    assert!(ledger.wanted(now + 3_600_000).is_some(), "they are asked for on");
 }
 
 /// A step on both the ledger and its model.
@@ -330,12 +354,7 @@ impl World {
         let brought: Vec<u64> = (window.first()..=window.last().min(up_to))
             .filter(|id| self.ledger.lacks(*id))
             .collect();
-        let answer = if brought.is_empty() {
-            Err("NotThereYet")
-        } else {
-            Ok(&brought[..])
-        };
-        self.ledger.answered(window, answer, self.now);
+        self.ledger.answered(window, Ok(&brought), self.now);
         for id in brought {
             self.hear(id, rest(self.now));
         }
