@@ -35,13 +35,14 @@ pub async fn watch<H: History>(
             monitor.clock_offset(history.clock_offset_us().await?);
             let newest = history.newest(&symbols.known(ledger.symbols())).await?;
             monitor.newest().tell(&newest, Instant::now());
-            ledger.exist(&monitor.newest().ids());
             Ok::<(), HistoryError>(())
         };
         let answer = tokio::select! {
             () = stop.cancelled() => return,
             answer = asked => answer,
         };
+        // The stream may have told of ids too, whatever REST says.
+        ledger.exist(&monitor.newest().ids());
         if let Err(error) = answer {
             tracing::warn!(reason = error.reason(), %error, "the exchange did not say how far it is");
         }
