@@ -114,14 +114,14 @@ pub fn named_placement(spec: &CryptoPipelineSpec, name: Option<&str>) -> Placeme
 }
 
 /// The size that the spec asks for each volume of a role. None for controllers, ZooKeeper and JournalNodes, whose small
-/// volumes never grow, and for the processor, which has none.
+/// volumes never grow, for the processor, which has none, and for ingest while it records nothing.
 pub fn volume_size(role: Role, spec: &CryptoPipelineSpec) -> Option<&Quantity> {
     match role {
         Role::KafkaBroker => Some(&spec.kafka.storage.size),
         Role::Cassandra => Some(&spec.cassandra.storage.size),
         Role::NameNode => Some(&spec.hdfs.name_node_storage.size),
         Role::DataNode => Some(&spec.hdfs.storage.size),
-        Role::Ingest => Some(&spec.ingest.recording.storage.size),
+        Role::Ingest => spec.ingest.record.then_some(&spec.ingest.recording.storage.size),
         Role::KafkaController | Role::ZooKeeper | Role::JournalNode | Role::Processor => None,
     }
 }

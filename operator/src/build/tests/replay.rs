@@ -32,7 +32,7 @@ fn shard<'a>(resources: &'a Resources, name: &str) -> &'a Deployment {
 }
 
 /// The claim that a shard mounts, whether it is read-only, and its pods above and below the wanted number in a rollout.
-fn mounted(resources: &Resources, name: &str) -> (Value, Value, Value, Value) {
+fn mounted(resources: &Resources, name: &str) -> (Value, Value, Value) {
     let spec = serde_json::to_value(shard(resources, name).spec.as_ref().unwrap()).unwrap();
     let pod = &spec["template"]["spec"];
     let volume = |volume: &&Value| volume.get("persistentVolumeClaim").is_some();
@@ -42,12 +42,10 @@ fn mounted(resources: &Resources, name: &str) -> (Value, Value, Value, Value) {
     let mount = mounts.iter().find(mount).unwrap();
     let claim = &volume["persistentVolumeClaim"];
     assert_eq!(claim.get("readOnly"), mount.get("readOnly"));
-    let rollout = &spec["strategy"]["rollingUpdate"];
     (
         claim["claimName"].clone(),
         mount["mountPath"].clone(),
-        rollout["maxSurge"].clone(),
-        rollout["maxUnavailable"].clone(),
+        spec["strategy"].clone(),
     )
 }
 
@@ -83,8 +81,7 @@ fn each_recording_shard_has_a_claim_that_nobody_owns_and_never_two_pods() {
             (
                 json!(claim),
                 json!("/var/lib/cryptopipeline/recording"),
-                json!(0),
-                json!(1)
+                json!({"type": "Recreate"})
             )
         );
         assert_eq!(
@@ -104,8 +101,7 @@ fn a_replay_mounts_the_claim_of_the_files_and_reads_no_exchange() {
         (
             json!("dumps"),
             json!("/var/lib/cryptopipeline/replay"),
-            json!(0),
-            json!(1)
+            json!({"type": "Recreate"})
         )
     );
     assert_eq!(

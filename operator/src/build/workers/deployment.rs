@@ -47,10 +47,39 @@ pub struct Worker<'a> {
     pub volumes: Vec<Mounted>,
     /// Seconds from SIGTERM to SIGKILL.
     pub grace_seconds: i64,
-    /// Pods above `replicas` during a rollout.
-    pub max_surge: i32,
-    /// Pods below `replicas` during a rollout.
-    pub max_unavailable: i32,
+    /// How new pods take the place of old ones.
+    pub rollout: Rollout,
+}
+
+/// How new pods take the place of old ones.
+#[derive(Clone, Copy, Debug)]
+pub enum Rollout {
+    /// The new pod is ready before the old one is asked to end.
+    Overlap,
+    /// One at a time: an old pod is asked to end, and its successor starts beside it.
+    OneByOne,
+    /// No new pod starts before the old one has ended. A rolling update does not wait for that, whatever its numbers are.
+    Alone,
+}
+
+impl Rollout {
+    fn strategy(self) -> DeploymentStrategy {
+        let rolling = |surge, unavailable| DeploymentStrategy {
+            type_: Some("RollingUpdate".to_owned()),
+            rolling_update: Some(RollingUpdateDeployment {
+                max_surge: Some(IntOrString::Int(surge)),
+                max_unavailable: Some(IntOrString::Int(unavailable)),
+            }),
+        };
+        match self {
+            Self::Overlap => rolling(1, 0),
+            Self::OneByOne => rolling(0, 1),
+            Self::Alone => DeploymentStrategy {
+                type_: Some("Recreate".to_owned()),
+                rolling_update: None,
+            },
+        }
+    }
 }
 
 /// A volume, and where the container has it.
@@ -102,13 +131,7 @@ impl Worker<'_> {
                         match_labels: Some(extend(peers.clone())),
                         ..LabelSelector::default()
                     },
-                    strategy: Some(DeploymentStrategy {
-                        type_: Some("RollingUpdate".to_owned()),
-                        rolling_update: Some(RollingUpdateDeployment {
-                            max_surge: Some(IntOrString::Int(self.max_surge)),
-                            max_unavailable: Some(IntOrString::Int(self.max_unavailable)),
-                        }),
-                    }),
+                    strategy: Some(self.rollout.strategy()),
                     revision_history_limit: Some(3),
                     template,
                     ..DeploymentSpec::default()

@@ -13,7 +13,7 @@ use crds::names::{LABEL_SHARD, Names, Role, WORKER_HTTP_PORT};
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::util::intstr::IntOrString};
 use serde::Serialize;
 
-use self::deployment::Worker;
+use self::deployment::{Rollout, Worker};
 pub use self::{
     compactor::{COMPACTOR, compactor_name},
     config::{cassandra_endpoint, hdfs_endpoint, kafka_endpoint},
@@ -93,9 +93,8 @@ fn ingest(pipeline: &ValidatedPipeline, resources: &mut Resources) {
             spool: Some(&spec.buffer.disk),
             volumes: volumes::of_shard(pipeline, shard),
             grace_seconds: INGEST_GRACE_SECONDS,
-            // The new feed is up before the old one goes; consumers drop what both deliver.
-            max_surge: i32::from(!alone),
-            max_unavailable: i32::from(alone),
+            // Else the new feed is up before the old one goes; consumers drop what both deliver.
+            rollout: if alone { Rollout::Alone } else { Rollout::Overlap },
         };
         resources.claims.extend(volumes::recording_claim(pipeline, shard));
         resources
@@ -129,8 +128,7 @@ fn processor(pipeline: &ValidatedPipeline, resources: &mut Resources) {
         volumes: vec![],
         grace_seconds: PROCESSOR_GRACE_SECONDS,
         // One leaves before one comes: partitions move once, and Kafka keeps what waits.
-        max_surge: 0,
-        max_unavailable: 1,
+        rollout: Rollout::OneByOne,
     };
     resources
         .deployments
