@@ -1,5 +1,7 @@
 //! Whether trades flow, and what is wrong where they do not.
 
+use std::collections::BTreeMap;
+
 use crds::{
     gap::{GapRecord, GapState},
     status::DataFlow,
@@ -68,6 +70,17 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
     if let Some(damaged) = replay::damaged(&feeds) {
         return no("ReplayDamaged", damaged);
     }
+    let on_their_way = may_be_on_their_way(flow, &feeds, now);
+    let unfetched = if gaps.is_empty() { 0 } else { unfetched(&feeds) };
+    if u64::try_from(flow.missing_ids).is_ok_and(|lacking| lacking > unfetched) && !on_their_way {
+        return no(
+            "IdsNotArchived",
+            format!(
+                "{} trade ids are in no archive file, {unfetched} of them because ingest does not have them; the auditor names them",
+                flow.missing_ids
+            ),
+        );
+    }
     if let Some(message) = unrepairable(&gaps, &feeds) {
         return no("IdsMissing", message);
     }
@@ -82,19 +95,10 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
             format!("trade ids are being fetched from the exchange: {}", named(&gaps)),
         );
     }
-    if flow.missing_ids > 0 && may_be_on_their_way(flow, &feeds, now) {
+    if flow.missing_ids > 0 && on_their_way {
         return yes(
             "ArchivingRepairs",
             "trades that arrived late are in Kafka and not in the archive yet".to_owned(),
-        );
-    }
-    if flow.missing_ids > 0 {
-        return no(
-            "IdsMissing",
-            format!(
-                "{} trade ids are in no archive file; the auditor names them",
-                flow.missing_ids
-            ),
         );
     }
     if flow.ingested_trades == 0 {
@@ -152,6 +156,16 @@ fn waiting_for_kafka(feeds: &[&IngestStatus]) -> Option<String> {
             "Kafka does not take trades as fast as they come; {spooled} wait on the disks of ingest, in order"
         )
     })
+}
+
+/// Ids that ingest knows of and that Kafka does not have. Two feeds of a symbol miss the same.
+fn unfetched(feeds: &[&IngestStatus]) -> u64 {
+    let mut missing = BTreeMap::<&str, u64>::new();
+    for (symbol, status) in feeds.iter().flat_map(|feed| &feed.symbols) {
+        let most = missing.entry(symbol).or_default();
+        *most = status.missing_ids.max(*most);
+    }
+    missing.values().fold(0, |sum, ids| sum.saturating_add(*ids))
 }
 
 /// What ingest sent late is in the archive once the archive's lag no longer reaches back to it.

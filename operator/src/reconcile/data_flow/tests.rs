@@ -255,7 +255,27 @@ fn what_arrived_late_may_wait_in_kafka_as_long_as_the_archive_lags() {
         judge(Some(&flow), &answers, NOW).reason
     };
     assert_eq!(late_since(200), "ArchivingRepairs");
-    assert_eq!(late_since(600), "IdsMissing");
+    assert_eq!(late_since(600), "IdsNotArchived");
+}
+
+#[test]
+fn what_ingest_has_and_the_archive_lacks_is_told_apart_from_what_nobody_has() {
+    let flow = |missing_ids| DataFlow {
+        ingested_trades: 9,
+        missing_ids,
+        ..DataFlow::default()
+    };
+    let mut answers = with_gaps(vec![gap("BTCUSDT", 106, GapState::Unrepairable)]);
+    let feed = answers.ingest[0].as_mut().unwrap();
+    feed.symbols.entry("BTCUSDT".to_owned()).or_default().missing_ids = 12;
+    assert_eq!(judge(Some(&flow(12)), &answers, NOW).reason, "IdsMissing");
+    let verdict = judge(Some(&flow(15)), &answers, NOW);
+    assert_eq!((verdict.flowing, verdict.reason), (false, "IdsNotArchived"));
+    assert!(
+        verdict
+            .message
+            .starts_with("15 trade ids are in no archive file, 12 of them")
+    );
 }
 
 #[test]
@@ -332,6 +352,6 @@ fn the_verdict_names_the_first_thing_that_is_wrong() {
         missing_ids: 1,
         ..flow
     };
-    assert_eq!(reason(&missing, &good), "IdsMissing");
+    assert_eq!(reason(&missing, &good), "IdsNotArchived");
     assert_eq!(reason(&DataFlow::default(), &good), "NoTradesYet");
 }
