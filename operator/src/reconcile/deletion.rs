@@ -4,7 +4,7 @@
 use crds::{CryptoPipeline, names::qualified, spec::DeletionPolicy};
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
-    batch::v1::Job,
+    batch::v1::{CronJob, Job},
     core::v1::PersistentVolumeClaim,
 };
 use kube::ResourceExt;
@@ -41,6 +41,7 @@ pub async fn clean_up(
     if object.spec.deletion_policy == DeletionPolicy::Delete {
         delete_all(writer, &observed.deployments).await?;
         delete_all(writer, &observed.stateful_sets).await?;
+        delete_all(writer, &observed.cron_jobs).await?;
         delete_all(writer, &observed.jobs).await?;
         if let Some(pod) = observed.pods.keys().next() {
             return Ok(Some(format!(
@@ -69,6 +70,7 @@ async fn delete_all<K: Deletable>(writer: &Writer, live: &Live<K>) -> Result<(),
 trait Deletable: Object {}
 impl Deletable for Deployment {}
 impl Deletable for StatefulSet {}
+impl Deletable for CronJob {}
 impl Deletable for Job {}
 impl Deletable for PersistentVolumeClaim {}
 

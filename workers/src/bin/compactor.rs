@@ -8,7 +8,7 @@ use crds::wire::{AuditorConfig, CONFIG_PATH};
 use workers::{
     config,
     sink::archive::{
-        compact::{Compactor, Report},
+        compact::{CompactError, Compactor, Report},
         hdfs::HdfsStore,
         retry::Retrying,
     },
@@ -41,7 +41,12 @@ async fn main() -> ExitCode {
         Ok(report) if report.failed.is_empty() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("compactor: {error:#}");
+            let reason = error.downcast_ref().map_or("ConfigInvalid", CompactError::reason);
+            tracing::error!(
+                reason,
+                error = format!("{error:#}"),
+                "the archive was not compacted"
+            );
             ExitCode::from(2)
         }
     }

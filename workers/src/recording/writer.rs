@@ -82,11 +82,16 @@ impl Writer {
             };
             if let Some(stem) = name.strip_suffix(OPEN) {
                 name = format!("{stem}{CLOSED}");
-                fs::rename(entry.path(), self.folder.join(&name))?;
             }
-            if name.ends_with(CLOSED) {
-                let bytes = fs::metadata(self.folder.join(&name))?.len();
-                self.shelf.add(name, bytes);
+            if !name.ends_with(CLOSED) {
+                continue;
+            }
+            // A file that gives trouble hides no other.
+            match take_in(&entry.path(), &self.folder.join(&name)) {
+                Ok(bytes) => self.shelf.add(name, bytes),
+                Err(error) => {
+                    tracing::warn!(%error, name, "a file of the recording is not counted and will not be deleted");
+                }
             }
         }
         Ok(())
@@ -170,6 +175,12 @@ impl Writer {
         }
         self.not_before = Instant::now() + WRITE_AGAIN;
     }
+}
+
+/// Gives a file its final name, and returns its size.
+fn take_in(path: &Path, named: &Path) -> io::Result<u64> {
+    fs::rename(path, named)?;
+    Ok(fs::metadata(named)?.len())
 }
 
 fn make_room(folder: &Path, shelf: &mut Shelf, most: u64, metrics: &Metrics) {

@@ -19,7 +19,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use crds::{spec::Exchange, wire::ReplayConfig};
 use tokio::{
     sync::mpsc,
-    task::spawn_blocking,
+    task::{JoinError, spawn_blocking},
     time::{sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -106,11 +106,11 @@ impl<K: Known> ReplayFeed<K> {
             }
             sink.pass_on(event).await?;
         }
-        match reading.await {
+        match reading.await.map_err(JoinError::try_into_panic) {
             Ok(()) => self.progress.ended(),
-            Err(error) => {
-                tracing::error!(%error, "the reading of files failed; this is a defect, please report it");
-            }
+            // Ends the worker, as a panic of any other task does.
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            Err(Err(error)) => tracing::info!(%error, "the reading of files was stopped"),
         }
         Ok(())
     }
