@@ -7,5 +7,5 @@ source "$(dirname "$0")/cluster/lib.sh"
 "$cluster_dir/images.sh"
 "$repo_dir/e2e/install.sh"
 cd "$repo_dir"
-cargo run --workspace --locked --bin bench
+cargo run --package e2e --locked --bin bench
 done_step "bench" "$SECONDS"

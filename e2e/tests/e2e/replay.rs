@@ -59,9 +59,8 @@ pub async fn a_dump_is_played_into_all_three_places(bed: &Testbed) -> Result<()>
 /// What was recorded while trades streamed is played again: all of it is there, and Kafka, which has it, gets none of it twice.
 pub async fn a_recording_holds_what_was_streamed(bed: &Testbed) -> Result<()> {
     let symbols = bed.pipeline.get().await?.spec.ingest.symbols;
-    let recording = json!({"storage": {"size": "64Mi"}, "rotateInterval": "10s"});
     bed.pipeline
-        .change(json!({"ingest": {"record": true, "recording": recording}}))
+        .change(json!({"ingest": {"record": true, "recording": {"rotateInterval": "10s"}}}))
         .await?;
     bed.pipeline.wait_ready(LIMIT).await?;
     let stream = Stream::open(&bed.pipeline, &bed.sim, "FILM").await?;

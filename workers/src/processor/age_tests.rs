@@ -44,8 +44,11 @@ impl Page {
         let page = metrics::encode(&[&self.0]).unwrap();
         let start =
             format!("cryptopipeline_processor_{lane}_kafka_to_durable_seconds_bucket{{le=\"{bound}\"}} ");
-        let line = page.lines().find_map(|line| line.strip_prefix(&start));
-        line.unwrap_or_else(|| panic!("{start}: {page}")).parse().unwrap()
+        let count = page.lines().find_map(|text| text.strip_prefix(&start));
+        count
+            .unwrap_or_else(|| panic!("{start}: {page}"))
+            .parse()
+            .unwrap()
     }
 }
 
@@ -58,8 +61,8 @@ fn log(hours: &[i64]) -> Log {
     Arc::new(Mutex::new(events.collect()))
 }
 
-fn old(_: usize) -> Option<i64> {
-    Some(now_ms() - 45 * MINUTE_MS)
+fn old() -> i64 {
+    now_ms() - 45 * MINUTE_MS
 }
 
 #[tokio::test]
@@ -79,7 +82,7 @@ async fn a_row_has_an_age_when_cassandra_has_acknowledged_it() {
     source.timestamp_ms = |offset| match offset {
         2 => None,
         3 => Some(now_ms() + MINUTE_MS),
-        _ => old(offset),
+        _ => Some(old()),
     };
     let lane = HotLane::new(store.clone(), None, vec![]);
     let watch = async {
@@ -110,7 +113,7 @@ async fn a_trade_has_an_age_when_its_own_file_has_its_name() {
     let stop = CancellationToken::new();
     let log = log(&[0, 0, 1, 0]);
     let mut source = LogSource::new(&log, stop.clone());
-    source.timestamp_ms = old;
+    source.timestamp_ms = |_| Some(old());
     let lane = ArchiveLane::new(store.clone(), policy, "only".to_owned(), None);
     let refused = Reason {
         reason: "HdfsUnavailable",
