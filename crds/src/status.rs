@@ -171,6 +171,9 @@ pub mod condition {
     pub const ARCHIVE_READY: &str = "ArchiveReady";
     /// The exchange lists every symbol. Those that it does not list keep the others from nothing.
     pub const SYMBOLS_KNOWN: &str = "SymbolsKnown";
+    /// The last run of compaction merged everything that it could. Only there where compaction is asked for; it keeps
+    /// nothing else from being ready.
+    pub const COMPACTION_HEALTHY: &str = "CompactionHealthy";
     /// Ingest and processor are up.
     pub const WORKERS_READY: &str = "WorkersReady";
 }

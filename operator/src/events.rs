@@ -57,7 +57,7 @@ const MAX_ACTION: usize = 128;
 const MAX_NOTE: usize = 1024;
 
 /// Conditions whose flip is a warning when they become false.
-const WATCHED: [&str; 9] = [
+const WATCHED: [&str; 10] = [
     condition::KAFKA_READY,
     condition::TOPICS_READY,
     condition::CASSANDRA_READY,
@@ -67,6 +67,7 @@ const WATCHED: [&str; 9] = [
     condition::WORKERS_READY,
     condition::SYMBOLS_KNOWN,
     condition::DATA_FLOWING,
+    condition::COMPACTION_HEALTHY,
 ];
 
 /// What changed between two statuses.

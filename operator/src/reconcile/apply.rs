@@ -7,7 +7,7 @@ use crds::{
     status::Identity,
 };
 use k8s_openapi::api::{
-    batch::v1::Job,
+    batch::v1::{CronJob, Job},
     core::v1::{PersistentVolumeClaim, Pod},
 };
 use kube::ResourceExt;
@@ -97,11 +97,13 @@ impl Applier<'_> {
         }
     }
 
-    /// Suspends the CronJobs that there are: a run changes the archive, which a pause must not see.
+    /// Suspends the CronJobs that there are, and changes nothing else of them: a run changes the archive, which a pause must
+    /// not see.
     pub async fn suspend(&self) -> Result<(), Error> {
-        for wanted in &self.resources.cron_jobs {
-            if let Some(live) = self.observed.cron_jobs.get(&wanted.name_any()) {
-                self.writer.converge(Some(live), wanted).await?;
+        for (name, live) in &self.observed.cron_jobs {
+            if live.spec.as_ref().and_then(|spec| spec.suspend) != Some(true) {
+                let change = json!({"spec": {"suspend": true}});
+                self.writer.merge::<CronJob>(name, &change).await?;
             }
         }
         Ok(())

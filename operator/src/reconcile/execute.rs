@@ -16,6 +16,7 @@ use kube::{ResourceExt, runtime::controller::Action};
 use super::{
     Error, Pass, WHILE_CHANGING, WHILE_READY,
     apply::{self, Applier, Growth},
+    compaction::Compaction,
     data_flow::{self, Answers, Frame},
     deletion,
     dereference::{self, Observed},
@@ -95,7 +96,9 @@ impl Pass<'_> {
         let plan = plan::plan(&view)
             .after_writes(!writer.converged())
             .following(behind.iter().map(|worker| worker.pod.as_str()));
-        self.conclude(&pipeline, &view, &plan, answers, executed).await
+        let compaction = Compaction::of(&pipeline, observed);
+        self.conclude(&pipeline, &view, &plan, answers, compaction, executed)
+            .await
     }
 
     /// Carries the steps out in order and stops at the first write that is refused.
@@ -233,6 +236,7 @@ impl Pass<'_> {
         view: &View,
         plan: &Plan,
         answers: &Answers,
+        compaction: Option<Compaction>,
         executed: Result<Executed, api::Error>,
     ) -> Result<Action, Error> {
         let (executed, refused) = match executed {
@@ -276,6 +280,7 @@ impl Pass<'_> {
             verdict: gap_policy::judge(data_flow::judge(data_flow.as_ref(), answers, now()), gaps),
             data_flow,
             autoscaling,
+            compaction,
         };
         let status = status::report(&previous, self.object.metadata.generation, &report, now());
         self.publish(&status).await?;

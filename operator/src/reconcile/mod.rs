@@ -4,6 +4,7 @@
 pub mod apply;
 #[cfg(test)]
 mod autoscaling_tests;
+mod compaction;
 pub mod data_flow;
 mod deletion;
 pub mod dereference;

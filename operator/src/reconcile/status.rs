@@ -10,7 +10,7 @@ use crds::{
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::{data_flow::Verdict, validate::ValidatedPipeline};
+use super::{compaction::Compaction, data_flow::Verdict, validate::ValidatedPipeline};
 use crate::{
     bootstrap::Finding,
     engine::Engine,
@@ -39,6 +39,8 @@ pub struct Report<'a> {
     pub verdict: Verdict,
     /// Configured symbols that the exchange does not list; `None` when no ingest worker answers.
     pub unknown_symbols: Option<BTreeSet<String>>,
+    /// How compaction stands; `None` where it is not asked for.
+    pub compaction: Option<Compaction>,
 }
 
 /// The status of a pipeline that was carried out, or only watched where it is paused.
@@ -98,6 +100,9 @@ pub fn report(
                 unknown.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
             ),
         ),
+    }
+    if let Some(compaction) = &report.compaction {
+        conditions.compaction(compaction);
     }
     summarize(&mut conditions, phase, report);
     CryptoPipelineStatus {
@@ -300,6 +305,26 @@ impl Conditions {
     /// Takes a previous condition over, if there was one.
     fn keep(&mut self, type_: &str) {
         self.list.extend(self.previous.get(type_).cloned());
+    }
+
+    fn compaction(&mut self, compaction: &Compaction) {
+        let (holds, reason, message) = match compaction {
+            // A Job that is gone takes nothing back of what was said of it.
+            Compaction::NotSeen if self.previous.contains_key(condition::COMPACTION_HEALTHY) => {
+                return self.keep(condition::COMPACTION_HEALTHY);
+            }
+            Compaction::NotSeen => (true, "NoRunYet", "no run of compaction has ended yet".to_owned()),
+            Compaction::Succeeded { job } => (true, "LastRunSucceeded", format!("run {job} succeeded")),
+            Compaction::Failed { job, why } => (
+                false,
+                "CompactionFailed",
+                format!(
+                    "run {job} failed ({why}); hours that it did not merge are complete as they are, and the next run tries \
+                     again; kubectl logs job/{job} names them and why"
+                ),
+            ),
+        };
+        self.set(condition::COMPACTION_HEALTHY, holds, reason, message);
     }
 
     /// False with what is awaited, else true.

@@ -117,7 +117,7 @@ fn the_claims_of_a_live_stateful_set_keep_their_size() {
 
 #[test]
 fn example_manifests_say_nothing_that_the_api_does_not_know() {
-    for name in ["minimal", "development", "demo", "hybrid"] {
+    for name in ["minimal", "development", "demo", "hybrid", "compaction"] {
         let path = format!("{}/../examples/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
         let written: serde_json::Value =
             serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
