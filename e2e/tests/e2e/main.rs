@@ -21,6 +21,7 @@ mod questions;
 mod readers;
 mod scaling;
 mod shards;
+mod spark;
 mod storm;
 
 use std::{
@@ -65,7 +66,7 @@ macro_rules! case {
     };
 }
 
-const CASES: [Case; 32] = [
+const CASES: [Case; 33] = [
     case!(plain::every_trade_is_in_all_three_places_once),
     case!(placement::every_pod_runs_on_its_site),
     case!(placement::a_site_without_nodes_is_named),
@@ -84,6 +85,7 @@ const CASES: [Case; 32] = [
     case!(outages::the_table_goes_on_without_hdfs),
     case!(outages::ingest_goes_on_without_kafka),
     case!(shards::symbols_move_between_shards_without_a_gap),
+    case!(spark::it_reads_what_others_read),
     case!(candles::they_equal_an_independent_computation),
     case!(processor_kills::no_reader_ever_sees_a_trade_twice),
     // Leaves a testbed behind that was not made with two NameNodes, which the following tests take for any other.
