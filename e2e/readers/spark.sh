@@ -3,7 +3,6 @@
 # that the readers' image must be there. It weighs 800 MB and is not loaded into the cluster: the container uses the network of
 # a node and the cluster's DNS.
 set -euo pipefail
-source "$(dirname "$0")/../cluster/lib.sh"
 source "$(dirname "$0")/lib.sh"
 
 readers=$IMAGE_PREFIX/readers:$version
