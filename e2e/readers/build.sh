@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Builds the image of the Python readers when its inputs have changed, and loads it into the cluster.
 set -euo pipefail
-source "$(dirname "$0")/../cluster/lib.sh"
 source "$(dirname "$0")/lib.sh"
 
 # What goes into the image besides the packages.

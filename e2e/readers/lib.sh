@@ -1,8 +1,11 @@
 # shellcheck shell=bash
-# What the scripts here share. Meant to be sourced after cluster/lib.sh.
+# What the scripts here share, besides what all scripts share. Meant to be sourced.
 
+source "$(dirname "${BASH_SOURCE[0]}")/../cluster/lib.sh"
+# shellcheck disable=SC2034  # read by the scripts that source this file
 readers_dir=$repo_dir/e2e/readers
 inputs_label=dev.cryptopipeline.inputs
+# shellcheck disable=SC2034
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$repo_dir/Cargo.toml" | head -n 1)
 
 # pip_install TARGET REQUIREMENTS: packages for the images' Python, whatever this machine's is.

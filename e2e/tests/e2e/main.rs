@@ -22,6 +22,7 @@ mod readers;
 mod replay;
 mod scaling;
 mod shards;
+mod spark;
 mod storm;
 mod venues;
 
@@ -74,7 +75,7 @@ macro_rules! case {
     };
 }
 
-const CASES: [Case; 35] = [
+const CASES: [Case; 36] = [
     case!(plain::every_trade_is_in_all_three_places_once),
     case!(placement::every_pod_runs_on_its_site),
     case!(placement::a_site_without_nodes_is_named),
@@ -96,6 +97,7 @@ const CASES: [Case; 35] = [
     case!(venues::coinbase_is_read_without_a_loss),
     case!(replay::a_dump_is_played_into_all_three_places),
     case!(replay::a_recording_holds_what_was_streamed),
+    case!(spark::it_reads_what_others_read),
     case!(candles::they_equal_an_independent_computation),
     case!(processor_kills::no_reader_ever_sees_a_trade_twice),
     // Leaves a testbed behind that was not made with two NameNodes, which the following tests take for any other.
