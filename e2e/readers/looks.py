@@ -8,6 +8,7 @@ end. One line of JSON tells what a look found. The looks end well when the serie
 exchange's LEDGER (a URL) and every trade that it issued is there.
 """
 
+import http.client
 import json
 import os
 import sys
@@ -38,7 +39,12 @@ def copy_new(archive, known):
         if listed.get(path) != facts:
             raise Wrong(f"{path} was {facts} and is {listed.get(path)}")
     for path in sorted(listed.keys() - known.keys()):
-        data = archive.read(path)
+        try:
+            data = archive.read(path)
+        except urllib.error.HTTPError as error:
+            if error.code == http.HTTPStatus.NOT_FOUND:
+                raise Wrong(f"{path} was listed and is not there") from error
+            raise
         if len(data) != listed[path][0]:
             raise Wrong(f"{path} was listed with {listed[path]}, {len(data)} bytes were read")
         os.makedirs(os.path.dirname(FOLDER + path), exist_ok=True)
@@ -89,10 +95,9 @@ def main():
     for number in range(1, sys.maxsize):
         try:
             found, issued, finished = look(config, url, symbols, known)
-        except urllib.error.HTTPError:
-            raise
-        except OSError as error:
-            print(json.dumps({"look": number, "unanswered": str(error)}), flush=True)
+        except (OSError, http.client.HTTPException) as error:
+            # Nobody answers, or a NameNode that is no longer active.
+            print(json.dumps({"look": number, "unanswered": repr(error)}), flush=True)
             time.sleep(PAUSE)
             continue
         there, all_issued = (sum(rows for rows, _, _ in place.values()) for place in (found, issued))
