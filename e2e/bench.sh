@@ -6,6 +6,5 @@ source "$(dirname "$0")/cluster/lib.sh"
 "$cluster_dir/up.sh"
 "$cluster_dir/images.sh"
 "$repo_dir/e2e/install.sh"
-cd "$repo_dir"
-cargo run --package e2e --locked --bin bench
+"$(release_folder)/bench"
 done_step "bench" "$SECONDS"

@@ -102,7 +102,7 @@ if wanted operator || wanted workers || wanted exchange-sim; then
   # Binaries made elsewhere (images/README.md says when) are taken as they are.
   release=${RUST_BINARIES:-}
   if [[ -z $release ]]; then
-    release=$(jq -r .target_directory <<<"$metadata")/release
+    release=$(release_folder)
     step "build release binaries" build_binaries
   fi
   ! wanted operator || rust operator operator crdgen

@@ -97,3 +97,8 @@ require() {
   can_install || die "$command is not on PATH. Install it (Debian: apt-get install $*) and run this again."
   step "install $*" apt_install "$@"
 }
+
+# release_folder: where Cargo puts this workspace's release binaries.
+release_folder() {
+  cargo metadata --manifest-path "$repo_dir/Cargo.toml" --format-version 1 --no-deps --locked | jq -r '.target_directory + "/release"'
+}
