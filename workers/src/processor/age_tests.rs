@@ -44,8 +44,11 @@ impl Page {
         let page = metrics::encode(&[&self.0]).unwrap();
         let start =
             format!("cryptopipeline_processor_{lane}_kafka_to_durable_seconds_bucket{{le=\"{bound}\"}} ");
-        let line = page.lines().find_map(|line| line.strip_prefix(&start));
-        line.unwrap_or_else(|| panic!("{start}: {page}")).parse().unwrap()
+        let count = page.lines().find_map(|line| line.strip_prefix(&start));
+        count
+            .unwrap_or_else(|| panic!("{start}: {page}"))
+            .parse()
+            .unwrap()
     }
 }
 
