@@ -15,7 +15,7 @@ async fn volumes_stay_and_an_object_created_again_adopts_them() {
         cluster.pipeline().metadata.finalizers.unwrap_or_default(),
         [""; 0]
     );
-    for (path, _) in cluster.api.find(&format!("/namespaces/{}/", NAMESPACE)) {
+    for (path, _) in cluster.api.find(&format!("/namespaces/{NAMESPACE}/")) {
         if !path.contains("/persistentvolumeclaims/") {
             cluster.api.remove(&path);
         }
