@@ -56,7 +56,9 @@ def copy_new(archive, known):
 def count(symbols):
     """Rows, first and last id of each of the symbols, after a count of the ids of all symbols."""
     database = duckdb.connect()
-    database.execute("SET memory_limit = '256MB'")
+    # The archive may hold millions of trades from before; the container has 2 GiB and can write to /tmp alone.
+    database.execute("SET memory_limit = '1GB'")
+    database.execute("SET temp_directory = '/tmp/duckdb'")
     found = database.execute(
         "SELECT symbol, count(*), count(DISTINCT trade_id), min(trade_id), max(trade_id)"
         f" FROM {READ} GROUP BY exchange, symbol"
