@@ -23,7 +23,7 @@ e2e: ## the end-to-end tests alone
 	e2e/run.sh
 
 bench: ## what decoding, archive files and ingest cost per trade, and how long a trade is under way in ingest
-	cargo bench --package workers --locked --bench codec --bench ingest
+	cargo bench --workspace --locked --bench codec --bench ingest
 
 bench-cluster: ## what a processor costs per trade and how soon a trade can be read, with the real engines on kind
 	e2e/bench.sh
