@@ -7,6 +7,7 @@
 mod broken_input;
 mod candles;
 mod convergence;
+mod deaths;
 mod deletion;
 mod failovers;
 mod ingest_loss;
@@ -16,7 +17,6 @@ mod manifests;
 mod outages;
 mod placement;
 mod plain;
-mod processor_kills;
 mod questions;
 mod readers;
 mod replay;
@@ -99,7 +99,7 @@ const CASES: [Case; 36] = [
     case!(replay::a_recording_holds_what_was_streamed),
     case!(spark::it_reads_what_others_read),
     case!(candles::they_equal_an_independent_computation),
-    case!(processor_kills::no_reader_ever_sees_a_trade_twice),
+    case!(deaths::no_reader_ever_sees_a_trade_twice),
     // Leaves a testbed behind that was not made with two NameNodes, which the following tests take for any other.
     case!(new failovers::one_name_node_becomes_two),
     case!(failovers::the_active_name_node_is_killed),
