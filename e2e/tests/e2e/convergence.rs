@@ -10,6 +10,7 @@ use e2e::{
 };
 
 const REST: Duration = Duration::from_mins(2);
+const SETTLED: Duration = Duration::from_secs(40);
 
 /// Two minutes without a single write by the operator, counted by its own metrics.
 pub async fn a_converged_pipeline_causes_no_write(bed: &Testbed) -> Result<()> {
@@ -27,15 +28,15 @@ pub async fn a_converged_pipeline_causes_no_write(bed: &Testbed) -> Result<()> {
     Ok(())
 }
 
-/// The last figures of the last stream are told: no write for ten seconds.
+/// The last figures of the last stream are told: no write for longer than the operator waits between two looks at the workers.
 async fn wait_settled(bed: &Testbed) -> Result<std::collections::BTreeMap<String, u64>> {
     let mut last = (operator::writes(&bed.cluster).await?, Instant::now());
-    until("the status to settle", Duration::from_mins(2), async || {
+    until("the status to settle", Duration::from_mins(4), async || {
         let writes = operator::writes(&bed.cluster).await?;
         if writes != last.0 {
             last = (writes.clone(), Instant::now());
         }
-        let settled = last.1.elapsed() > Duration::from_secs(10);
+        let settled = last.1.elapsed() > SETTLED;
         let total: u64 = writes.values().sum();
         Ok(Look::when(settled, writes, format!("{total} writes so far")))
     })
