@@ -31,7 +31,7 @@ fn shard<'a>(resources: &'a Resources, name: &str) -> &'a Deployment {
         .unwrap()
 }
 
-/// The claim that a shard mounts, whether it is read-only, and its pods above and below the wanted number in a rollout.
+/// The claim that a shard mounts, and where, and how its pods are replaced. Volume and mount agree on whether it is read-only.
 fn mounted(resources: &Resources, name: &str) -> (Value, Value, Value) {
     let spec = serde_json::to_value(shard(resources, name).spec.as_ref().unwrap()).unwrap();
     let pod = &spec["template"]["spec"];

@@ -1,7 +1,5 @@
 //! Whether trades flow, and what is wrong where they do not.
 
-use std::collections::BTreeMap;
-
 use crds::{
     gap::{GapRecord, GapState},
     status::DataFlow,
@@ -9,7 +7,7 @@ use crds::{
 };
 use jiff::Timestamp;
 
-use super::{Answers, LANES, replay};
+use super::{Answers, LANES, merge::missing_in_kafka, replay};
 
 /// Gaps named in the condition.
 const NAMED_GAPS: usize = 5;
@@ -71,8 +69,12 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
         return no("ReplayDamaged", damaged);
     }
     let on_their_way = may_be_on_their_way(flow, &feeds, now);
-    let unfetched = if gaps.is_empty() { 0 } else { unfetched(&feeds) };
-    if u64::try_from(flow.missing_ids).is_ok_and(|lacking| lacking > unfetched) && !on_their_way {
+    let unfetched = if gaps.is_empty() {
+        0
+    } else {
+        missing_in_kafka(answers).unwrap_or(0)
+    };
+    if flow.missing_ids > unfetched && !on_their_way {
         return no(
             "IdsNotArchived",
             format!(
@@ -156,16 +158,6 @@ fn waiting_for_kafka(feeds: &[&IngestStatus]) -> Option<String> {
             "Kafka does not take trades as fast as they come; {spooled} wait on the disks of ingest, in order"
         )
     })
-}
-
-/// Ids that ingest knows of and that Kafka does not have. Two feeds of a symbol miss the same.
-fn unfetched(feeds: &[&IngestStatus]) -> u64 {
-    let mut missing = BTreeMap::<&str, u64>::new();
-    for (symbol, status) in feeds.iter().flat_map(|feed| &feed.symbols) {
-        let most = missing.entry(symbol).or_default();
-        *most = status.missing_ids.max(*most);
-    }
-    missing.values().fold(0, |sum, ids| sum.saturating_add(*ids))
 }
 
 /// What ingest sent late is in the archive once the archive's lag no longer reaches back to it.

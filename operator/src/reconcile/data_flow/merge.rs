@@ -73,7 +73,7 @@ fn missing_ids(before: i64, in_kafka: Option<i64>, in_archive: Option<i64>) -> i
 
 /// Ids of gaps that Kafka does not have; `None` when a worker did not answer. Of two workers that read the same symbol
 /// the one that misses more counts: the other may have begun later.
-fn missing_in_kafka(answers: &Answers) -> Option<i64> {
+pub(super) fn missing_in_kafka(answers: &Answers) -> Option<i64> {
     let mut missing: BTreeMap<&String, u64> = BTreeMap::new();
     for feed in &answers.ingest {
         for (symbol, status) in &feed.as_ref()?.symbols {

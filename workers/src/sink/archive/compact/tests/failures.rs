@@ -32,10 +32,7 @@ async fn an_answer_that_is_lost_or_a_refusal_that_passes_is_ridden_out(
     #[values(Fault::AnswerLost, Fault::Refused)] fault: Fault,
 ) {
     for at in 0..25 {
-        let store = archive().await;
-        let mut faults = vec![Fault::None; at];
-        faults.insert(0, fault);
-        store.fail(faults);
+        let store = failing(fault, at).await;
         let before = rows(&store);
         let inner = Watched::new(&store, NEVER, Stop::After);
         let report = compact(&Arc::new(Retrying::new(Shared(inner))), "a")
@@ -54,10 +51,7 @@ async fn a_failure_that_is_not_ridden_out_shows_each_row_once_and_the_next_run_f
     #[values(Fault::AnswerLost, Fault::Refused)] fault: Fault,
 ) {
     for at in 0..25 {
-        let store = archive().await;
-        let mut faults = vec![Fault::None; at];
-        faults.insert(0, fault);
-        store.fail(faults);
+        let store = failing(fault, at).await;
         // It may not even begin; what matters is what readers see.
         let _ = compact(&Watched::new(&store, NEVER, Stop::After), "a").await;
         store.heal();
@@ -66,4 +60,13 @@ async fn a_failure_that_is_not_ridden_out_shows_each_row_once_and_the_next_run_f
         assert!(report.failed.is_empty(), "{fault:?} at {at}: {report:?}");
         assert_compacted(&store);
     }
+}
+
+/// The archive, whose request of this number meets a fault.
+async fn failing(fault: Fault, at: usize) -> Arc<MemoryStore> {
+    let store = archive().await;
+    let mut faults = vec![Fault::None; at];
+    faults.insert(0, fault);
+    store.fail(faults);
+    store
 }
