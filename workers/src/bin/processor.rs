@@ -127,7 +127,7 @@ fn archive_lane(
         size: archive.roll_size_bytes,
         interval: Duration::from_millis(archive.roll_interval_ms),
     };
-    let dead_letters = DeadLetters::new(&config.kafka, "archive")?;
+    let dead_letters = DeadLetters::new(&config.kafka, "archive");
     tokio::spawn(clean_for_ever(store.clone(), writer.to_owned()));
     Ok(LaneRunner {
         name: "archive",
@@ -157,7 +157,7 @@ fn hot_lane(
     registry: &mut Registry,
 ) -> anyhow::Result<LaneRunner<HotLane<CassandraStore>>> {
     let dead_letters = if buries {
-        Some(DeadLetters::new(&config.kafka, "hot")?)
+        Some(DeadLetters::new(&config.kafka, "hot"))
     } else {
         None
     };

@@ -42,7 +42,7 @@ impl Topics {
             .iter()
             .map(|(offset, value)| letter(*offset, value))
             .collect();
-        let dead_letters = DeadLetters::new(&endpoint, "archive").unwrap();
+        let dead_letters = DeadLetters::new(&endpoint, "archive");
         for letter in letters {
             // One by one, so that places are known.
             dead_letters.deliver(&[letter]).await.unwrap();

@@ -25,24 +25,24 @@ const MOST_DIGITS: usize = 18;
 
 /// Reads an event of exactly this form: `None` where anything differs.
 pub fn fields(bytes: &[u8]) -> Option<Fields<'_>> {
-    let mut rest = Rest(bytes);
-    rest.skip(br#"{"e":"trade","E":"#)?;
+    let mut rest = Rest(str::from_utf8(bytes).ok()?);
+    rest.skip(r#"{"e":"trade","E":"#)?;
     let event_time = rest.number()?;
-    rest.skip(br#","s":""#)?;
+    rest.skip(r#","s":""#)?;
     let symbol = rest.text()?;
-    rest.skip(br#","t":"#)?;
+    rest.skip(r#","t":"#)?;
     let trade_id = rest.number()?;
-    rest.skip(br#","p":""#)?;
+    rest.skip(r#","p":""#)?;
     let price = rest.text()?;
-    rest.skip(br#","q":""#)?;
+    rest.skip(r#","q":""#)?;
     let quantity = rest.text()?;
-    rest.skip(br#","T":"#)?;
+    rest.skip(r#","T":"#)?;
     let trade_time = rest.number()?;
-    rest.skip(br#","m":"#)?;
+    rest.skip(r#","m":"#)?;
     let buyer_is_maker = rest.truth()?;
-    rest.skip(br#","M":"#)?;
+    rest.skip(r#","M":"#)?;
     rest.truth()?;
-    (rest.0 == b"}").then_some(Fields {
+    (rest.0 == "}").then_some(Fields {
         event_time: i64::try_from(event_time).ok()?,
         symbol,
         trade_id,
@@ -54,43 +54,48 @@ pub fn fields(bytes: &[u8]) -> Option<Fields<'_>> {
 }
 
 /// What is not read yet.
-struct Rest<'a>(&'a [u8]);
+struct Rest<'a>(&'a str);
 
 impl<'a> Rest<'a> {
-    fn skip(&mut self, expected: &[u8]) -> Option<()> {
+    fn skip(&mut self, expected: &str) -> Option<()> {
         self.0 = self.0.strip_prefix(expected)?;
         Some(())
     }
 
     /// JSON's whole numbers, which have no leading zeros.
     fn number(&mut self) -> Option<u64> {
-        let length = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let (digits, rest) = self.0.split_at_checked(length)?;
-        if !(1..=MOST_DIGITS).contains(&length) || (length > 1 && digits.first() == Some(&b'0')) {
+        let (mut number, mut length) = (0, 0);
+        // One more than are taken, so that it is seen; they fit as well.
+        for byte in self
+            .0
+            .bytes()
+            .take(MOST_DIGITS + 1)
+            .take_while(u8::is_ascii_digit)
+        {
+            number = number * 10 + u64::from(byte - b'0');
+            length += 1;
+        }
+        if !(1..=MOST_DIGITS).contains(&length) || (length > 1 && self.0.starts_with('0')) {
             return None;
         }
-        self.0 = rest;
-        Some(
-            digits
-                .iter()
-                .fold(0, |number, digit| number * 10 + u64::from(digit - b'0')),
-        )
+        self.0 = self.0.get(length..)?;
+        Some(number)
     }
 
     /// Up to the closing quote, and past it.
     fn text(&mut self) -> Option<&'a str> {
-        let plain = |byte: &&u8| (b' '..=b'~').contains(*byte) && !matches!(byte, b'"' | b'\\');
-        let length = self.0.iter().take_while(plain).count();
+        let plain = |byte: &u8| (b' '..=b'~').contains(byte) && !matches!(byte, b'"' | b'\\');
+        let length = self.0.bytes().take_while(plain).count();
         let (text, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest.strip_prefix(b"\"")?;
-        str::from_utf8(text).ok()
+        self.0 = rest.strip_prefix('"')?;
+        Some(text)
     }
 
     fn truth(&mut self) -> Option<bool> {
-        if self.skip(b"true").is_some() {
+        if self.skip("true").is_some() {
             return Some(true);
         }
-        self.skip(b"false").map(|()| false)
+        self.skip("false").map(|()| false)
     }
 }
 

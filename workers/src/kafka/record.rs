@@ -1,5 +1,7 @@
 //! A record of the topic as the lanes see it, borrowed from the Kafka client's memory.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 
 use super::headers::{EXCHANGE, RECV_US, SRC};
@@ -39,20 +41,86 @@ impl<'a> Record<'a> {
             recv_us: None,
             src: None,
         };
-        for header in message.headers().into_iter().flat_map(Headers::iter) {
-            let text = header.value.and_then(|value| std::str::from_utf8(value).ok());
+        if let Some(headers) = message.headers() {
+            record.read(headers);
+        }
+        record
+    }
+
+    fn read(&mut self, headers: &'a impl Headers) {
+        for at in 0..headers.count() {
+            // On a name that is not UTF-8, which Kafka lets pass, the client panics.
+            let Ok(Some(header)) = catch_unwind(AssertUnwindSafe(|| headers.try_get(at))) else {
+                continue;
+            };
+            let text = header.value.and_then(|value| str::from_utf8(value).ok());
             match header.key {
-                EXCHANGE => record.exchange = text,
-                RECV_US => record.recv_us = text.and_then(|text| text.parse().ok()),
-                SRC => record.src = text,
+                EXCHANGE => self.exchange = text,
+                RECV_US => self.recv_us = text.and_then(|text| text.parse().ok()),
+                SRC => self.src = text,
                 _ => {}
             }
         }
-        record
     }
 
     /// The trade in it.
     pub fn trade(&self) -> Result<Trade, DecodeError> {
         decode::trade(decode::exchange(self.exchange)?, self.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::message::Header;
+
+    use super::*;
+
+    /// As the client reads them: a name that is not UTF-8 is a panic.
+    struct Raw(&'static [(&'static [u8], &'static [u8])]);
+
+    impl Headers for Raw {
+        fn count(&self) -> usize {
+            self.0.len()
+        }
+
+        fn try_get(&self, at: usize) -> Option<Header<'_, &[u8]>> {
+            self.0.get(at).map(|(name, value)| Header {
+                key: str::from_utf8(name).unwrap(),
+                value: Some(*value),
+            })
+        }
+    }
+
+    fn read(headers: &Raw) -> Record<'_> {
+        let mut record = Record::default();
+        record.read(headers);
+        record
+    }
+
+    #[test]
+    fn known_headers_are_read_and_others_passed_over() {
+        let headers = Raw(&[
+            (b"exchange", b"coinbase"),
+            (b"trace", b"1"),
+            (b"recv_us", b"1610064000278123"),
+            (b"src", b"\xff"),
+        ]);
+        let expected = Record {
+            exchange: Some("coinbase"),
+            recv_us: Some(1_610_064_000_278_123),
+            ..Record::default()
+        };
+        assert_eq!(read(&headers), expected);
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf8_hides_no_other() {
+        let headers = Raw(&[(b"src", b"ws"), (b"\xff", b""), (b"exchange", b"binance")]);
+        let expected = Record {
+            src: Some("ws"),
+            exchange: Some("binance"),
+            ..Record::default()
+        };
+        assert_eq!(read(&headers), expected);
     }
 }

@@ -43,6 +43,8 @@ impl Decimal {
     pub const ZERO: Self = Self { mantissa: 0 };
 
     const ONE: u128 = 10_u128.pow(Self::SCALE);
+    /// The whole part is below this, so that 128 bits hold it with its fraction.
+    const MOST_WHOLE: i128 = 10_i128.pow(Self::MAX_DIGITS - Self::SCALE);
 
     /// The number `mantissa / 10^8`; `None` when it has more than 38 digits.
     pub const fn from_mantissa(mantissa: i128) -> Option<Self> {
@@ -96,37 +98,32 @@ impl FromStr for Decimal {
             return Err(DecimalError::Malformed);
         }
         let mut mantissa: i128 = 0;
-        let mut push = |digit: u8| {
-            mantissa = mantissa
-                .checked_mul(10)
-                .and_then(|shifted| shifted.checked_add(i128::from(digit)))
-                .ok_or(DecimalError::Overflow)?;
-            Ok(())
-        };
         for byte in whole.bytes() {
-            push(digit(byte)?)?;
+            if mantissa >= Self::MOST_WHOLE / 10 {
+                return Err(DecimalError::Overflow);
+            }
+            mantissa = mantissa * 10 + digit(byte)?;
         }
-        let mut places = 0;
-        for byte in fraction.bytes() {
-            match digit(byte)? {
-                digit if places < Self::SCALE => {
-                    push(digit)?;
-                    places += 1;
-                }
-                0 => {}
-                _ => return Err(DecimalError::TooPrecise),
+        let places = fraction.len().min(Self::SCALE as usize);
+        let (kept, zeros) = fraction.as_bytes().split_at(places);
+        for byte in kept {
+            mantissa = mantissa * 10 + digit(*byte)?;
+        }
+        for byte in zeros {
+            if digit(*byte)? != 0 {
+                return Err(DecimalError::TooPrecise);
             }
         }
-        for _ in places..Self::SCALE {
-            push(0)?;
+        for _ in places..Self::SCALE as usize {
+            mantissa *= 10;
         }
         Self::from_mantissa(if negative { -mantissa } else { mantissa }).ok_or(DecimalError::Overflow)
     }
 }
 
-fn digit(byte: u8) -> Result<u8, DecimalError> {
+fn digit(byte: u8) -> Result<i128, DecimalError> {
     if byte.is_ascii_digit() {
-        Ok(byte - b'0')
+        Ok(i128::from(byte - b'0'))
     } else {
         Err(DecimalError::Malformed)
     }
@@ -155,6 +152,10 @@ mod tests {
     #[case("0", 0)]
     #[case("-1.5", -150_000_000)]
     #[case("1.000000000000", 100_000_000)]
+    #[case(
+        "999999999999999999999999999999.99999999",
+        99_999_999_999_999_999_999_999_999_999_999_999_999
+    )]
     fn parses_exactly(#[case] text: &str, #[case] mantissa: i128) {
         assert_eq!(text.parse::<Decimal>().unwrap().mantissa(), mantissa);
     }
@@ -174,6 +175,7 @@ mod tests {
     #[case("0.000000001", DecimalError::TooPrecise)]
     #[case("1000000000000000000000000000000", DecimalError::Overflow)]
     #[case("99999999999999999999999999999999999999999999", DecimalError::Overflow)]
+    #[case("1.00000000x", DecimalError::Malformed)]
     fn refuses_what_it_could_not_keep(#[case] text: &str, #[case] error: DecimalError) {
         assert_eq!(text.parse::<Decimal>(), Err(error));
     }

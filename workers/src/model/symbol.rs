@@ -40,17 +40,19 @@ impl FromStr for Symbol {
     type Err = SymbolError;
 
     fn from_str(text: &str) -> Result<Self, SymbolError> {
-        let length = text.chars().count();
+        let refused =
+            |c: char| c.is_whitespace() || c.is_control() || c.is_ascii_lowercase() || matches!(c, '/' | '@');
+        let mut length = 0;
+        for character in text.chars() {
+            if refused(character) {
+                return Err(SymbolError::Character(character));
+            }
+            length += 1;
+        }
         if !(1..=MAX_CHARS).contains(&length) {
             return Err(SymbolError::Length(length));
         }
-        let refused = |c: &char| {
-            c.is_whitespace() || c.is_control() || c.is_ascii_lowercase() || matches!(c, '/' | '@')
-        };
-        match text.chars().find(refused) {
-            Some(character) => Err(SymbolError::Character(character)),
-            None => Ok(Self(text.into())),
-        }
+        Ok(Self(text.into()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Records that cannot be read go to a topic of their own, as they came, with where they were and what is wrong.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crds::wire::KafkaEndpoint;
 use futures::future::try_join_all;
@@ -11,6 +11,7 @@ use rdkafka::{
     producer::{FutureProducer, FutureRecord},
     util::Timeout,
 };
+use tokio::sync::OnceCell;
 
 use crate::{
     decode::DecodeError,
@@ -96,29 +97,35 @@ impl Letters {
 /// Writes to the dead-letter topic. A record may be there twice after a failure, never be absent.
 #[derive(Clone)]
 pub struct DeadLetters {
-    producer: FutureProducer,
-    source: String,
-    topic: String,
+    endpoint: KafkaEndpoint,
     lane: &'static str,
+    /// Made for the first letter: most processors never have one, and the client's thread takes a hundredth of a core even
+    /// while it has nothing to do.
+    producer: Arc<OnceCell<FutureProducer>>,
 }
 
 impl DeadLetters {
-    /// Connects with the first record.
-    pub fn new(endpoint: &KafkaEndpoint, lane: &'static str) -> Result<Self, KafkaError> {
-        let producer = ClientConfig::new()
-            .set("bootstrap.servers", &endpoint.bootstrap)
-            .set("client.id", format!("dead-letters-{lane}"))
-            .set("enable.idempotence", "true")
-            .set("compression.type", "zstd")
-            .set("linger.ms", "20")
-            .set("message.timeout.ms", "30000")
-            .create()?;
-        Ok(Self {
-            producer,
-            source: endpoint.topic.clone(),
-            topic: endpoint.dead_letter_topic.clone(),
+    /// Connects with the first letter.
+    pub fn new(endpoint: &KafkaEndpoint, lane: &'static str) -> Self {
+        Self {
+            endpoint: endpoint.clone(),
             lane,
-        })
+            producer: Arc::default(),
+        }
+    }
+
+    async fn producer(&self) -> Result<&FutureProducer, KafkaError> {
+        let connect = async || {
+            ClientConfig::new()
+                .set("bootstrap.servers", &self.endpoint.bootstrap)
+                .set("client.id", format!("dead-letters-{}", self.lane))
+                .set("enable.idempotence", "true")
+                .set("compression.type", "zstd")
+                .set("linger.ms", "20")
+                .set("message.timeout.ms", "30000")
+                .create()
+        };
+        self.producer.get_or_try_init(connect).await
     }
 
     /// Returns when all in-sync replicas have every letter. After an error, deliver all of them again.
@@ -141,7 +148,7 @@ impl DeadLetters {
         let (partition, offset) = (letter.partition.to_string(), letter.offset.to_string());
         let length = letter.value.len().to_string();
         let headers = [
-            ("topic", Some(self.source.as_str())),
+            ("topic", Some(self.endpoint.topic.as_str())),
             ("partition", Some(&partition)),
             ("offset", Some(&offset)),
             (REASON, Some(letter.reason)),
@@ -159,13 +166,14 @@ impl DeadLetters {
         .fold(OwnedHeaders::new(), |headers, (key, value)| {
             headers.insert(Header { key, value })
         });
-        let mut record = FutureRecord::<[u8], [u8]>::to(&self.topic)
+        let mut record = FutureRecord::<[u8], [u8]>::to(&self.endpoint.dead_letter_topic)
             .payload(first(&letter.value, most))
             .headers(headers);
         if let Some(key) = &letter.key {
             record = record.key(first(key, most));
         }
-        self.producer
+        self.producer()
+            .await?
             .send(record, Timeout::After(Duration::from_secs(30)))
             .await
             .map(|_where| ())

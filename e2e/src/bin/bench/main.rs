@@ -1,5 +1,5 @@
 //! What one processor costs per trade with the real Kafka, Cassandra and HDFS, and how old a trade is when it can be read
-//! there. Prints a table of each. `bench.sh` is what a person runs.
+//! there. Prints a table of each, or of the part that its argument names. `bench.sh` is what a person runs.
 //!
 //! Engines, exchange and processor share one machine: CPU seconds of the process compare from run to run, trades per second
 //! do not, and ages only where nothing else runs.
@@ -7,9 +7,9 @@
 mod backlog;
 mod steady;
 
-use std::time::Duration;
+use std::{env, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use e2e::{DEMO_NAMESPACE, cluster::Cluster, testbed::Testbed};
 use serde_json::{Value, json};
 
@@ -17,12 +17,23 @@ const LIMIT: Duration = Duration::from_mins(10);
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let (costs, ages) = match env::args().nth(1).as_deref() {
+        None => (true, true),
+        Some("costs") => (true, false),
+        Some("ages") => (false, true),
+        Some(other) => bail!("`{other}` is no part of the bench: say `costs`, `ages`, or nothing for both"),
+    };
     let cluster = Cluster::connect().await?;
     cluster.delete_namespace(DEMO_NAMESPACE).await?;
     let bed = Testbed::ready(&cluster).await?;
-    let costs = backlog::measure(&bed).await?;
-    let ages = steady::measure(&bed).await?;
-    for line in costs.iter().chain(&ages) {
+    let mut table = Vec::new();
+    if costs {
+        table.append(&mut backlog::measure(&bed).await?);
+    }
+    if ages {
+        table.append(&mut steady::measure(&bed).await?);
+    }
+    for line in table {
         println!("{line}");
     }
     Ok(())

@@ -106,7 +106,7 @@ impl Member {
             size: 10 * 16,
             interval: Duration::from_millis(200),
         };
-        let letters = DeadLetters::new(&topic.endpoint, "archive").unwrap();
+        let letters = DeadLetters::new(&topic.endpoint, "archive");
         let lane = ArchiveLane::new(store.clone(), policy, name.to_owned(), Some(letters));
         Self::run(topic, "archive", lane)
     }

@@ -26,10 +26,22 @@ type NameKey = i32;
 pub struct Names {
     names: Vec<String>,
     keys: HashMap<String, NameKey>,
+    /// Of the last row: mostly the next one has the same name.
+    last: NameKey,
 }
 
 impl Names {
     fn key(&mut self, name: &str) -> NameKey {
+        let last = usize::try_from(self.last)
+            .ok()
+            .and_then(|last| self.names.get(last));
+        if last.is_none_or(|last| last != name) {
+            self.last = self.place(name);
+        }
+        self.last
+    }
+
+    fn place(&mut self, name: &str) -> NameKey {
         if let Some(key) = self.keys.get(name) {
             return *key;
         }

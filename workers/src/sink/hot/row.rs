@@ -12,8 +12,9 @@ use crate::{
     model::{Decimal, Product, Trade},
 };
 
-/// Rows of one request. About 150 bytes each: below Cassandra's `batch_size_warn_threshold` of 5 KiB.
-pub const TRADES_PER_BATCH: usize = 30;
+/// Rows of one request, of about 150 bytes each. Cassandra's `batch_size_warn_threshold` is about batches over several of its
+/// partitions (CASSANDRA-10876); one over a single partition is one mutation, and these are far below a mutation's 16 MiB.
+pub const TRADES_PER_BATCH: usize = 200;
 /// `trades` has a Cassandra partition per symbol and hour, microseconds.
 pub const HOUR_US: i64 = 3_600_000_000;
 
@@ -97,9 +98,10 @@ impl HotRow {
     }
 }
 
-/// A row of `trades`; a field per column (`crds::tables::TRADES`) and the write timestamp. What is not known is left
-/// unset: a null would be a tombstone.
+/// A row of `trades`; a field per column (`crds::tables::TRADES`), in their order, and the write timestamp. What is not known
+/// is left unset: a null would be a tombstone.
 #[derive(Debug, SerializeRow)]
+#[scylla(flavor = "enforce_order")]
 pub struct TradeValues<'a> {
     exchange: &'a str,
     symbol: &'a str,
