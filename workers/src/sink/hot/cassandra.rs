@@ -39,7 +39,7 @@ use super::{
 use crate::model::{Candle, Fill, Window};
 
 /// Rows of one request, of about 300 bytes each; see [`TRADES_PER_BATCH`].
-const CANDLES_PER_BATCH: usize = 15;
+const CANDLES_PER_BATCH: usize = 100;
 /// Cassandra itself gives up a write after 2 s (`write_request_timeout`).
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
@@ -167,10 +167,9 @@ impl HotStore for CassandraStore {
     async fn write(&self, rows: &[HotRow]) -> Result<(), HotError> {
         let ready = self.ready().await?;
         let Ready { session, statements } = &ready;
-        let (sorted, ranges) = batches(rows, TRADES_PER_BATCH, HotRow::partition);
         // Collected first: the compiler cannot prove a lazy chain to be `Send`.
-        let mut trades = Vec::with_capacity(ranges.len());
-        for rows in ranges.into_iter().filter_map(|range| sorted.get(range)) {
+        let mut trades = Vec::new();
+        for rows in batches(rows, TRADES_PER_BATCH, HotRow::partition) {
             let values = rows.iter().map(|row| row.values()).collect();
             trades.push(insert_together(&self.gate, session, &statements.trade, values));
         }
@@ -198,9 +197,8 @@ impl HotStore for CassandraStore {
     async fn write_candles(&self, candles: &[Candle]) -> Result<(), HotError> {
         let ready = self.ready().await?;
         let Ready { session, statements } = &ready;
-        let (sorted, ranges) = batches(candles, CANDLES_PER_BATCH, candle::partition);
-        let mut requests = Vec::with_capacity(ranges.len());
-        for candles in ranges.into_iter().filter_map(|range| sorted.get(range)) {
+        let mut requests = Vec::new();
+        for candles in batches(candles, CANDLES_PER_BATCH, candle::partition) {
             let values = candles.iter().map(|candle| CandleValues::of(candle)).collect();
             requests.push(insert_together(&self.gate, session, &statements.candle, values));
         }

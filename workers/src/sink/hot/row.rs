@@ -1,6 +1,6 @@
 //! Trades as rows of `trades` and `latest`, and how rows are grouped into requests. Pure.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::collections::BTreeMap;
 
 use scylla::{
     SerializeRow,
@@ -132,26 +132,15 @@ pub struct LatestValues<'a> {
     written_at: i64,
 }
 
-/// Rows in the order of their Cassandra partitions, and the ranges of them, at most so long, that go into one request: a
-/// batch within one partition costs little more than one row, a batch over several costs more than its rows apart.
-pub fn batches<'a, T, K: Ord>(
-    rows: &'a [T],
-    most: usize,
-    partition: impl Fn(&'a T) -> K,
-) -> (Vec<&'a T>, Vec<Range<usize>>) {
-    let mut sorted: Vec<&T> = rows.iter().collect();
-    sorted.sort_by_cached_key(|row| partition(row));
-    let mut ranges = Vec::new();
-    let mut start = 0;
-    for chunk in sorted.chunk_by(|a, b| partition(a) == partition(b)) {
-        let end = start + chunk.len();
-        while start < end {
-            let next = end.min(start + most);
-            ranges.push(start..next);
-            start = next;
-        }
+/// Rows by requests of at most so many: a batch within one Cassandra partition costs little more than one row, a batch over
+/// several costs more than its rows apart.
+pub fn batches<'a, T, K: Ord>(rows: &'a [T], most: usize, partition: impl Fn(&'a T) -> K) -> Vec<Vec<&'a T>> {
+    let mut by_partition: BTreeMap<K, Vec<&T>> = BTreeMap::new();
+    for row in rows {
+        by_partition.entry(partition(row)).or_default().push(row);
     }
-    (sorted, ranges)
+    let chunks = by_partition.values().flat_map(|rows| rows.chunks(most));
+    chunks.map(<[&T]>::to_vec).collect()
 }
 
 /// Of each symbol, the trade with the highest id.
@@ -226,11 +215,11 @@ mod tests {
         rows.extend((70..75).map(|id| row("BTCUSDT", id, HOUR_US)));
         rows.extend((0..3).map(|id| row("ETHUSDT", id, 0)));
         rows.reverse();
-        let (sorted, ranges) = batches(&rows, 30, HotRow::partition);
-        let sizes: Vec<usize> = ranges.iter().map(ExactSizeIterator::len).collect();
+        let batches = batches(&rows, 30, HotRow::partition);
+        let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
         assert_eq!(sizes, [30, 30, 10, 5, 3]);
-        for range in ranges {
-            let partitions: Vec<_> = sorted[range]
+        for batch in batches {
+            let partitions: Vec<_> = batch
                 .iter()
                 .map(|row| (row.trade.symbol.clone(), row.bucket_us()))
                 .collect();
