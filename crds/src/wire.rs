@@ -2,10 +2,13 @@
 //!
 //! One type for both sides: a field that one side does not know is an error, not a silence.
 
+mod audit;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::audit::{AuditReport, IdRange, PlaceAudit, SymbolAudit};
 use crate::{
     gap::GapRecord,
     spec::{Exchange, GapPolicy, ReplayFormat},
@@ -297,6 +300,21 @@ pub struct SymbolStatus {
     pub last_trade_time_ms: i64,
     /// Trades acknowledged in the last whole minute.
     pub trades_per_minute: u64,
+    /// Set once trades came whose ids began again at a lower number; of this process's life.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restarted: Option<RestartedIds>,
+}
+
+/// A symbol's ids began again at a lower number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RestartedIds {
+    /// The newest id before.
+    pub old_id: u64,
+    /// The first id known to be one of the new numbering. It is not above the old one.
+    pub new_id: u64,
+    /// Trades sent to the dead-letter topic for it, copies included.
+    pub trades: u64,
 }
 
 /// What a processor answers on `/status`.
@@ -347,57 +365,4 @@ pub struct PartitionStatus {
     pub behind_seconds: u64,
     /// Exchange time of the newest durable trade, milliseconds since 1970; 0 when there is none.
     pub last_trade_time_ms: i64,
-}
-
-/// What the auditor prints with `--json`: the trades of each symbol, counted in three places.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AuditReport {
-    /// Whether in every symbol the three places hold the same ids, none missing and none twice.
-    pub complete: bool,
-    /// By symbol, upper case.
-    pub symbols: BTreeMap<String, SymbolAudit>,
-}
-
-/// One symbol in three places.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SymbolAudit {
-    /// Lowest trade id in any place; absent where no place has a trade.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_id: Option<u64>,
-    /// Highest trade id in any place.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_id: Option<u64>,
-    /// Records of the topic.
-    pub kafka: PlaceAudit,
-    /// Rows of the table `trades`.
-    pub cassandra: PlaceAudit,
-    /// Rows of the closed Parquet files.
-    pub archive: PlaceAudit,
-}
-
-/// One symbol in one place.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PlaceAudit {
-    /// Distinct trades.
-    pub trades: u64,
-    /// The ids that are here, as disjoint ranges in ascending order.
-    pub ids: Vec<IdRange>,
-    /// The ids between the symbol's first and last one (of any place) that are not here.
-    pub missing: Vec<IdRange>,
-    /// The ids that are here more than once.
-    pub duplicates: Vec<IdRange>,
-}
-
-/// Trade ids from the first to the second, both included; in JSON `[from, to]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct IdRange(pub u64, pub u64);
-
-impl IdRange {
-    /// The number of ids.
-    pub const fn count(self) -> u64 {
-        self.1 - self.0 + 1
-    }
 }

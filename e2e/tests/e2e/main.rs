@@ -75,7 +75,7 @@ macro_rules! case {
     };
 }
 
-const CASES: [Case; 36] = [
+const CASES: [Case; 37] = [
     case!(plain::every_trade_is_in_all_three_places_once),
     case!(placement::every_pod_runs_on_its_site),
     case!(placement::a_site_without_nodes_is_named),
@@ -111,6 +111,7 @@ const CASES: [Case; 36] = [
     case!(failovers::all_of_hdfs_starts_cold),
     case!(storm::every_fault_is_outlived),
     case!(storm::two_replicas_have_no_gap),
+    case!(storm::ids_that_restart_are_told),
     case!(convergence::a_converged_pipeline_causes_no_write),
     case!(deletion::volumes_stay_and_are_adopted),
 ];

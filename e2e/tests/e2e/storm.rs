@@ -3,19 +3,20 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use crds::{names::Role, wire::IdRange};
+use anyhow::{Context, Result, ensure};
+use crds::{names::Role, status::condition, wire::IdRange};
 use e2e::{
     chaos,
     gaps::{self, Gap},
     progress::{Look, note, until},
     proof,
+    readers::read,
     stream::Stream,
     testbed::Testbed,
     workers,
 };
 use exchange_sim::{Fault, Refusal, Service};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// How often ingest dies, each time after a round of faults and some further trades: about ten minutes in all.
 const ROUNDS: usize = 8;
@@ -23,6 +24,10 @@ const ROUNDS: usize = 8;
 const BROKER_DIES: [usize; 2] = [2, 5];
 /// Trades of each symbol between a round's faults, and after its kill; the slowest symbol has 43 a second.
 const TRADES: u64 = 1_000;
+/// The longest until the status says what ingest has found.
+const TOLD: Duration = Duration::from_mins(2);
+/// Trades before their ids begin again: 46 s by their times, of which the first 10 s of the new numbering are not told apart.
+const NUMBERED: u64 = 2_001;
 /// Every trade issued is in all three places, every hole that there was is in `gaps` with the time that its repair took, and no
 /// rule of the exchange was broken.
 pub async fn every_fault_is_outlived(bed: &Testbed) -> Result<()> {
@@ -73,6 +78,67 @@ pub async fn two_replicas_have_no_gap(bed: &Testbed) -> Result<()> {
     }
     stream.end_unbroken().await?;
     replicas(bed, 1).await
+}
+
+/// A symbol's ids begin again: its trades are dead letters, and the status says so until the symbol is given up.
+pub async fn ids_that_restart_are_told(bed: &Testbed) -> Result<()> {
+    let before = bed.pipeline.get().await?.spec.ingest.symbols;
+    let stream = Stream::open_at(&bed.pipeline, &bed.sim, "ANEW", 4.0).await?;
+    stream.flow(NUMBERED).await?;
+    let symbol = stream.symbols[0].clone();
+    let first = bed.sim.symbol(&symbol).await?.first_id;
+    let id = first.context("a symbol that trades has a first id")?;
+    bed.sim
+        .inflict(&Fault::RestartIds {
+            symbol: symbol.clone(),
+            id,
+        })
+        .await?;
+    let restarted = bed
+        .pipeline
+        .wait_condition(condition::DATA_FLOWING, TOLD, |flowing| {
+            flowing.status == "False" && flowing.reason == "IdsRestarted"
+        })
+        .await?;
+    note(&restarted.message);
+    let named = format!("{symbol} at ");
+    ensure!(
+        restarted.message.contains(&named),
+        "the condition does not name {symbol}: {}",
+        restarted.message
+    );
+    stream.stop_issuing().await?;
+    buried(bed, &symbol).await?;
+
+    // The other symbol has had no trouble; both go, so that the next test finds nothing of this one.
+    bed.pipeline
+        .change(json!({"ingest": {"symbols": before}}))
+        .await?;
+    bed.pipeline
+        .wait_condition(condition::DATA_FLOWING, TOLD, |flowing| flowing.status == "True")
+        .await?;
+    bed.pipeline.wait_ready(TOLD).await?;
+    Ok(())
+}
+
+/// Waits until the dead-letter topic has trades of this symbol with the reason of ids that began again.
+async fn buried(bed: &Testbed, symbol: &str) -> Result<()> {
+    until("dead letters", TOLD, async || {
+        let lines = read(&bed.pipeline, &["dead-letters"]).await?;
+        let letters = lines
+            .iter()
+            .map(|line| serde_json::from_str(line))
+            .collect::<Result<Vec<Value>, _>>()?;
+        let of_symbol = |letter: &&Value| {
+            letter["headers"]["reason"] == "IdsRestarted"
+                && letter["value"]
+                    .as_str()
+                    .is_some_and(|value| value.contains(symbol))
+        };
+        let count = letters.iter().filter(of_symbol).count();
+        Ok(Look::when(count > 0, (), format!("{count} of {}", letters.len())))
+    })
+    .await
 }
 
 /// What goes wrong in a round besides the kills. Every kind of fault comes at least once.

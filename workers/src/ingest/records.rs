@@ -16,6 +16,8 @@ use crate::{
 
 /// Of a trade whose symbol was not asked for.
 const UNEXPECTED_SYMBOL: &str = "UnexpectedSymbol";
+/// Of a trade whose id began again at a lower number.
+const IDS_RESTARTED: &str = "IdsRestarted";
 
 /// Makes records.
 pub struct Records {
@@ -43,6 +45,7 @@ impl Records {
                 Verdict::New => {}
                 Verdict::Copy => return None,
                 Verdict::UnknownSymbol => received.content = Err(Cow::Borrowed(UNEXPECTED_SYMBOL)),
+                Verdict::Restarted => received.content = Err(Cow::Borrowed(IDS_RESTARTED)),
             }
         }
         Some(received)

@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeLabelSet, EncodeMetric},
-    metrics::{MetricType, gauge::ConstGauge},
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
+    metrics::{TypedMetric, counter::ConstCounter, gauge::ConstGauge},
     registry::Unit,
 };
 
@@ -18,7 +18,7 @@ struct SymbolLabel {
     symbol: String,
 }
 
-/// Last id, age and rate of each symbol.
+/// Last id, age, rate and lost numbering of each symbol.
 #[derive(Debug)]
 pub struct SymbolMetrics {
     /// What knows them.
@@ -30,7 +30,9 @@ pub struct SymbolMetrics {
 impl Collector for SymbolMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let symbols = self.ledger.status().symbols;
-        let last_id = symbols.iter().map(|(symbol, status)| (symbol, status.last_id));
+        let last_id = symbols
+            .iter()
+            .map(|(symbol, status)| (symbol, ConstGauge::new(status.last_id)));
         family(
             &mut encoder,
             "symbol_last_id",
@@ -42,18 +44,32 @@ impl Collector for SymbolMetrics {
         let age = symbols
             .iter()
             .filter(|(_, status)| status.last_trade_time_ms > 0)
-            .map(|(symbol, status)| (symbol, seconds_between(status.last_trade_time_ms, exchange_ms)));
+            .map(|(symbol, status)| {
+                let seconds = seconds_between(status.last_trade_time_ms, exchange_ms);
+                (symbol, ConstGauge::new(seconds))
+            });
         let help = "Age of the newest trade in Kafka, by the exchange's clock";
         family(&mut encoder, "symbol_age", help, Some(&Unit::Seconds), age)?;
         let rate = symbols
             .iter()
-            .map(|(symbol, status)| (symbol, status.trades_per_minute));
+            .map(|(symbol, status)| (symbol, ConstGauge::new(status.trades_per_minute)));
         family(
             &mut encoder,
             "symbol_trades_per_minute",
             "Trades acknowledged in the last whole minute",
             None,
             rate,
+        )?;
+        let restarted = symbols.iter().map(|(symbol, status)| {
+            let trades = status.restarted.as_ref().map_or(0, |ids| ids.trades);
+            (symbol, ConstCounter::new(trades))
+        });
+        family(
+            &mut encoder,
+            "symbol_restarted_trades",
+            "Trades sent to the dead-letter topic because the ids began again at a lower number",
+            None,
+            restarted,
         )
     }
 }
@@ -64,19 +80,19 @@ fn seconds_between(from_ms: i64, to_ms: i64) -> f64 {
     Duration::from_millis(ms).as_secs_f64()
 }
 
-fn family<'a, N: EncodeGaugeValue>(
+fn family<'a, M: EncodeMetric + TypedMetric>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
     unit: Option<&Unit>,
-    figures: impl Iterator<Item = (&'a String, N)>,
+    figures: impl Iterator<Item = (&'a String, M)>,
 ) -> Result<(), fmt::Error> {
-    let mut metric = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
+    let mut metric = encoder.encode_descriptor(name, help, unit, M::TYPE)?;
     for (symbol, figure) in figures {
         let label = SymbolLabel {
             symbol: symbol.clone(),
         };
-        ConstGauge::new(figure).encode(metric.encode_family(&label)?)?;
+        figure.encode(metric.encode_family(&label)?)?;
     }
     Ok(())
 }

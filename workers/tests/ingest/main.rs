@@ -8,6 +8,7 @@ mod kafka;
 mod outage;
 mod producer;
 mod replay;
+mod restarts;
 mod storm;
 mod stream;
 mod symbols;

@@ -7,7 +7,7 @@ use crds::{
 };
 use jiff::Timestamp;
 
-use super::{Answers, LANES, merge::missing_in_kafka, replay};
+use super::{Answers, LANES, merge::missing_in_kafka, replay, restarted};
 
 /// Gaps named in the condition.
 const NAMED_GAPS: usize = 5;
@@ -63,6 +63,9 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
     }
     if let Some(message) = waiting(answers) {
         return no("LaneWaiting", message);
+    }
+    if let Some(message) = restarted::told(&feeds) {
+        return no("IdsRestarted", message);
     }
     let gaps: Vec<&GapRecord> = feeds.iter().flat_map(|feed| &feed.gaps).collect();
     if let Some(damaged) = replay::damaged(&feeds) {

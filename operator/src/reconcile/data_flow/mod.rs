@@ -3,6 +3,7 @@
 mod judge;
 mod merge;
 pub mod replay;
+mod restarted;
 #[cfg(test)]
 mod tests;
 

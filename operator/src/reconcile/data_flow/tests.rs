@@ -6,7 +6,7 @@ use crds::{
     gap::{GapCause, GapRecord, GapState},
     spec::Exchange,
     status::DataFlow,
-    wire::{PartitionStatus, ReplayStatus, SymbolStatus},
+    wire::{PartitionStatus, ReplayStatus, RestartedIds, SymbolStatus},
 };
 use jiff::Timestamp;
 
@@ -342,6 +342,23 @@ fn the_verdict_names_the_first_thing_that_is_wrong() {
         "{}",
         verdict.message
     );
+    // What is missing under a numbering that began again says nothing any more.
+    let mut restarted = lacking.clone();
+    let page = restarted.ingest[0].as_mut().unwrap().symbols.get_mut("BTCUSDT");
+    page.unwrap().restarted = Some(RestartedIds {
+        old_id: 500,
+        new_id: 7,
+        trades: 3,
+    });
+    let verdict = judge(Some(&flow), &restarted, NOW);
+    assert_eq!((verdict.flowing, verdict.reason), (false, "IdsRestarted"));
+    assert!(
+        verdict.message.contains("BTCUSDT at 7, after 500"),
+        "{}",
+        verdict.message
+    );
+    restarted.processors.push(None);
+    assert_eq!(reason(&flow, &restarted), "ProcessorSilent");
     let mut damaged = lacking.clone();
     let replay = damaged.ingest[0].as_mut().unwrap().replay.as_mut().unwrap();
     replay.damaged_files = vec!["a.zip".to_owned()];

@@ -90,6 +90,11 @@ impl Counters {
         self.copies.inc();
         self.in_flight.dec();
     }
+
+    /// A trade was read and is sent as a dead letter, of which none is in flight.
+    pub fn buried(&self) {
+        self.in_flight.dec();
+    }
 }
 
 /// One record that is on its way to Kafka.

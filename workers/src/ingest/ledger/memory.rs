@@ -3,6 +3,7 @@
 use crds::gap::GapRecord;
 use serde::{Deserialize, Serialize};
 
+use super::numbering::Mark;
 use crate::model::IdIntervals;
 
 /// One symbol's ledger as Kafka keeps it. It may lag behind the topic of trades by some seconds: whoever reads it also
@@ -20,4 +21,7 @@ pub struct Memory {
     pub late_ms: i64,
     /// When the newest acknowledged trade happened, microseconds since 1970; 0 when that is not known.
     pub last_trade_us: i64,
+    /// The highest id of which the time is known; absent in what an older version kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
 }

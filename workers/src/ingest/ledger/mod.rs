@@ -7,6 +7,7 @@
 mod entry;
 mod gap;
 mod memory;
+mod numbering;
 mod rate;
 pub mod symbol;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
 pub use self::{entry::Entry, memory::Memory};
 use self::{
     entry::{Account, Counters},
+    numbering::Mark,
     symbol::{Hearing, SymbolLedger},
 };
 use crate::{
@@ -64,6 +66,8 @@ pub enum Verdict {
     Copy,
     /// Nobody asked for its symbol.
     UnknownSymbol,
+    /// Its id is of a numbering that began again: by it, others would take the trade for an older one.
+    Restarted,
 }
 
 impl Ledger {
@@ -113,8 +117,21 @@ impl Ledger {
     /// Decides on a trade that was read.
     pub fn hear(&self, received: &Received, trade: &Trade) -> Verdict {
         let Some(account) = self.account(&trade.symbol) else {
+            self.counters.buried();
             return Verdict::UnknownSymbol;
         };
+        let mut ledger = account.ledger();
+        let mark = Mark {
+            id: trade.trade_id,
+            time_us: trade.trade_time_us,
+        };
+        if ledger.restarts(mark, received.source) {
+            self.counters.buried();
+            if let Some(ids) = ledger.restarted().filter(|ids| ids.trades == 1) {
+                tracing::error!(symbol = %account.symbol, old = ids.old_id, new = ids.new_id, "the trade ids have begun again at a lower number");
+            }
+            return Verdict::Restarted;
+        }
         let hearing = Hearing {
             // Of a recorded frame the wall clock of its receipt is long past.
             at_ms: now_ms()
@@ -122,7 +139,7 @@ impl Ledger {
             source: received.source,
             lost_ms: self.lost.ms(),
         };
-        if !account.ledger().hear(trade.trade_id, hearing) {
+        if !ledger.hear(trade.trade_id, hearing) {
             self.counters.copy();
             return Verdict::Copy;
         }
@@ -329,27 +346,33 @@ fn symbol_status(ledger: &SymbolLedger, now_ms: i64) -> Option<SymbolStatus> {
         missing_ids: ledger.missing(),
         last_trade_time_ms: ledger.last_trade_us() / 1_000,
         trades_per_minute: ledger.per_minute(now_ms),
+        restarted: ledger.restarted().cloned(),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use crds::wire::RestartedIds;
+
     use super::*;
     use crate::{decode, kafka::producer::Receipt};
 
     const BEGIN: i64 = 1_610_064_000_000;
 
     fn read(id: u64) -> Received {
-        let time = BEGIN + i64::try_from(id).unwrap();
+        read_of("BTCUSDT", id, BEGIN + i64::try_from(id).unwrap())
+    }
+
+    fn read_of(symbol: &str, id: u64, time: i64) -> Received {
         let event = format!(
-            r#"{{"e":"trade","E":{time},"s":"BTCUSDT","t":{id},"p":"1.0","q":"1.0","T":{time},"m":true}}"#
+            r#"{{"e":"trade","E":{time},"s":"{symbol}","t":{id},"p":"1.0","q":"1.0","T":{time},"m":true}}"#
         );
         let trade = decode::trade(Exchange::Binance, event.as_bytes()).unwrap();
         Received::now(event.into(), Ok(trade))
     }
 
-    #[test]
-    fn a_copy_is_dropped_and_counted() {
+    /// Of Bitcoin alone, and what is in flight.
+    fn ledger() -> (Ledger, Gauge) {
         let in_flight = Gauge::default();
         let ledger = Ledger::new(
             Exchange::Binance,
@@ -359,6 +382,12 @@ mod tests {
             LastLoss::default(),
             &mut Registry::default(),
         );
+        (ledger, in_flight)
+    }
+
+    #[test]
+    fn a_copy_is_dropped_and_counted() {
+        let (ledger, in_flight) = ledger();
         for (id, new) in [(7, true), (9, true), (7, false)] {
             let received = read(id);
             in_flight.inc();
@@ -379,5 +408,31 @@ mod tests {
         assert_eq!((bitcoin.first_id, bitcoin.last_id, bitcoin.trades), (7, 9, 2));
         assert_eq!(bitcoin.last_trade_time_ms, BEGIN + 9);
         assert_eq!((status.acknowledged, status.copies, in_flight.get()), (2, 1, 0));
+    }
+
+    #[test]
+    fn what_is_to_be_a_dead_letter_is_in_flight_no_more() {
+        let (ledger, in_flight) = ledger();
+        let hear = |received: &Received| {
+            in_flight.inc();
+            ledger.hear(received, received.content.as_ref().unwrap())
+        };
+        let first = read(500);
+        assert_eq!(hear(&first), Verdict::New);
+        ledger.entry(&first).0.acknowledged();
+        let foreign = read_of("ETHUSDT", 1, BEGIN);
+        assert_eq!(hear(&foreign), Verdict::UnknownSymbol);
+        for id in [7, 500] {
+            let anew = read_of("BTCUSDT", id, BEGIN + 60_000);
+            assert_eq!(hear(&anew), Verdict::Restarted);
+        }
+        let status = ledger.status();
+        let told = RestartedIds {
+            old_id: 500,
+            new_id: 7,
+            trades: 2,
+        };
+        assert_eq!(status.symbols["BTCUSDT"].restarted, Some(told));
+        assert_eq!((status.acknowledged, status.copies, in_flight.get()), (1, 0, 0));
     }
 }

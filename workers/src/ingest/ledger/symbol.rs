@@ -8,11 +8,13 @@
 use crds::{
     gap::{GapCause, GapRecord},
     spec::Exchange,
+    wire::RestartedIds,
 };
 
 pub use super::memory::Memory;
 use super::{
     gap::{Gap, Outcome},
+    numbering::{Mark, Numbering},
     rate::Rate,
 };
 use crate::{
@@ -48,6 +50,7 @@ pub struct SymbolLedger {
     gaps: Vec<Gap>,
     late_ms: i64,
     last_trade_us: i64,
+    numbering: Numbering,
     rate: Rate,
 }
 
@@ -80,6 +83,7 @@ impl SymbolLedger {
             gaps: vec![],
             late_ms: 0,
             last_trade_us: 0,
+            numbering: Numbering::default(),
             rate: Rate::default(),
         }
     }
@@ -88,6 +92,17 @@ impl SymbolLedger {
     #[must_use]
     pub fn looks(self, looks: bool) -> Self {
         Self { looks, ..self }
+    }
+
+    /// Notes a trade that was read, and returns whether its id is of a numbering that began again: then it is another trade
+    /// than the one that this ledger knows by the id, and not to be heard.
+    pub fn restarts(&mut self, trade: Mark, source: Source) -> bool {
+        self.numbering.restarts(trade, source, self.heard.last())
+    }
+
+    /// What is told of a numbering that began again.
+    pub const fn restarted(&self) -> Option<&RestartedIds> {
+        self.numbering.restarted()
     }
 
     /// Notes that an id was read, and returns whether it is to be sent: a copy is not.
@@ -173,6 +188,7 @@ impl SymbolLedger {
             self.acknowledged.union(&memory.ids);
             self.late_ms = self.late_ms.max(memory.late_ms);
             self.last_trade_us = self.last_trade_us.max(memory.last_trade_us);
+            self.numbering.recall(memory.mark);
             let mut gaps: Vec<Gap> = memory
                 .gaps
                 .iter()
@@ -324,6 +340,7 @@ impl SymbolLedger {
             gaps: self.gaps(now_ms),
             late_ms: self.late_ms,
             last_trade_us: self.last_trade_us,
+            mark: self.numbering.mark(),
         })
     }
 

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::{
     gap::GRACE_MS,
+    numbering::Mark,
     symbol::{Hearing, Memory, SymbolLedger, WINDOW},
 };
 use crate::{
@@ -93,6 +94,7 @@ fn a_start_that_is_asked_for_moves_back_only() {
         gaps: vec![],
         late_ms: 0,
         last_trade_us: 0,
+        mark: None,
     };
     assert_eq!(backfill(150, Some(&memory)), [(150, 179, GapCause::Backfill)]);
     assert_eq!(backfill(190, Some(&memory)), []);
@@ -141,6 +143,7 @@ fn what_was_heard_before_the_recall_is_joined_with_it() {
         gaps: vec![],
         late_ms: 0,
         last_trade_us: 0,
+        mark: None,
     };
     ledger.recall(Some(&memory), &ids([21, 22, 51]), None, BEGIN);
     assert_eq!(
@@ -307,6 +310,10 @@ impl World {
     }
 
     fn hear(&mut self, id: u64, hearing: Hearing) {
+        // A trade a minute.
+        let time_us = BEGIN * 1_000 + i64::try_from(id).unwrap() * 60_000_000;
+        let restarts = self.ledger.restarts(Mark { id, time_us }, hearing.source);
+        assert!(!restarts, "{id} is of the only numbering there is");
         let new = self.ledger.hear(id, hearing);
         assert_eq!(new, self.heard.insert(id), "copies, and only copies, are dropped");
         if new {
