@@ -217,7 +217,8 @@ mod tests {
         ) {
             let mut numbering = Numbering::default();
             run(&mut numbering, &series, &steps);
-            let Some(old) = numbering.mark() else { return Ok(()) };
+            live(&mut numbering, series[0]);
+            let old = numbering.mark().unwrap();
             for id in first..=old.id + 5 {
                 let passed = i64::try_from(id - first).unwrap();
                 let trade = Mark { id, time_us: old.time_us + MARGIN_US + 1 + passed };
