@@ -2,10 +2,10 @@
 
 use scylla::{
     SerializeRow,
-    value::{CqlDate, CqlDecimal, CqlTimestamp},
+    value::{CqlDate, CqlTimestamp},
 };
 
-use super::row::{decimal, product, timestamp};
+use super::{number::Number, row::timestamp};
 use crate::model::Candle;
 
 const DAY_US: i64 = 86_400_000_000;
@@ -22,17 +22,17 @@ pub struct CandleValues<'a> {
     interval: &'a str,
     day: CqlDate,
     open_time: CqlTimestamp,
-    open: CqlDecimal,
-    high: CqlDecimal,
-    low: CqlDecimal,
-    close: CqlDecimal,
-    volume: CqlDecimal,
-    quote_volume: CqlDecimal,
-    taker_buy_volume: CqlDecimal,
+    open: Number,
+    high: Number,
+    low: Number,
+    close: Number,
+    volume: Number,
+    quote_volume: Number,
+    taker_buy_volume: Number,
     trades: i64,
     first_id: i64,
     last_id: i64,
-    vwap: CqlDecimal,
+    vwap: Number,
     #[scylla(rename = "final")]
     is_final: bool,
     written_at: i64,
@@ -48,17 +48,17 @@ impl<'a> CandleValues<'a> {
             interval: window.interval.name(),
             day: CqlDate(day(window.open_us)),
             open_time: timestamp(window.open_us),
-            open: decimal(figures.open),
-            high: decimal(figures.high),
-            low: decimal(figures.low),
-            close: decimal(figures.close),
-            volume: decimal(figures.volume),
-            quote_volume: product(figures.quote_volume),
-            taker_buy_volume: decimal(figures.taker_buy_volume),
+            open: figures.open.into(),
+            high: figures.high.into(),
+            low: figures.low.into(),
+            close: figures.close.into(),
+            volume: figures.volume.into(),
+            quote_volume: figures.quote_volume.into(),
+            taker_buy_volume: figures.taker_buy_volume.into(),
             trades: figures.trades.cast_signed(),
             first_id: figures.first_id.cast_signed(),
             last_id: figures.last_id.cast_signed(),
-            vwap: product(figures.vwap),
+            vwap: figures.vwap.into(),
             is_final: candle.is_final,
             written_at: candle.version(),
         }

@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod limit;
 pub mod metrics;
 pub mod next_node;
+pub mod number;
 pub mod read;
 pub mod row;
 pub mod statements;

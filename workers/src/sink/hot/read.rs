@@ -4,8 +4,8 @@ use futures::TryStreamExt;
 use scylla::{client::session::Session, statement::prepared::PreparedStatement, value::CqlDecimal};
 
 use super::{
-    HotError,
-    row::{HOUR_US, read_decimal, timestamp},
+    HotError, number,
+    row::{HOUR_US, timestamp},
 };
 use crate::model::{Fill, Window};
 
@@ -42,8 +42,8 @@ pub async fn trades(
 fn fill((trade_id, price, quantity, buyer_is_maker): &Row) -> Option<Fill> {
     Some(Fill {
         trade_id: trade_id.cast_unsigned(),
-        price: read_decimal(price)?,
-        quantity: read_decimal(quantity)?,
+        price: number::read(price)?,
+        quantity: number::read(quantity)?,
         buyer_is_maker: *buyer_is_maker,
     })
 }

@@ -1,15 +1,19 @@
 //! Trades as rows of `trades` and `latest`, and how rows are grouped into requests. Pure.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use scylla::{
     SerializeRow,
-    value::{CqlDecimal, CqlTimestamp, MaybeUnset},
+    value::{CqlTimestamp, MaybeUnset},
 };
 
+use super::number::Number;
 use crate::{
-    kafka::Record,
-    model::{Decimal, Product, Trade},
+    kafka::{
+        Record,
+        headers::{REPLAY, REST, WS},
+    },
+    model::Trade,
 };
 
 /// Rows of one request, of about 150 bytes each. Cassandra's `batch_size_warn_threshold` is about batches over several of its
@@ -23,7 +27,7 @@ pub const HOUR_US: i64 = 3_600_000_000;
 pub struct HotRow {
     trade: Trade,
     recv_us: Option<i64>,
-    src: Option<String>,
+    src: Option<Cow<'static, str>>,
     partition: i32,
     offset: i64,
 }
@@ -34,7 +38,7 @@ impl HotRow {
         Self {
             trade,
             recv_us: record.recv_us,
-            src: record.src.map(str::to_owned),
+            src: record.src.map(source),
             partition,
             offset: record.offset,
         }
@@ -70,8 +74,8 @@ impl HotRow {
             trade_id: trade.trade_id.cast_signed(),
             event_time: timestamp(trade.event_time_us),
             recv_time_us: MaybeUnset::from_option(self.recv_us),
-            price: decimal(trade.price),
-            quantity: decimal(trade.quantity),
+            price: trade.price.into(),
+            quantity: trade.quantity.into(),
             buyer_is_maker: trade.buyer_is_maker,
             src: MaybeUnset::from_option(self.src.as_deref()),
             kafka_partition: self.partition,
@@ -90,8 +94,8 @@ impl HotRow {
             symbol: trade.symbol.as_str(),
             trade_id: trade.trade_id.cast_signed(),
             trade_time: timestamp(trade.trade_time_us),
-            price: decimal(trade.price),
-            quantity: decimal(trade.quantity),
+            price: trade.price.into(),
+            quantity: trade.quantity.into(),
             buyer_is_maker: trade.buyer_is_maker,
             written_at: trade.trade_id.cast_signed(),
         }
@@ -110,8 +114,8 @@ pub struct TradeValues<'a> {
     trade_id: i64,
     event_time: CqlTimestamp,
     recv_time_us: MaybeUnset<i64>,
-    price: CqlDecimal,
-    quantity: CqlDecimal,
+    price: Number,
+    quantity: Number,
     buyer_is_maker: bool,
     src: MaybeUnset<&'a str>,
     kafka_partition: i32,
@@ -126,8 +130,8 @@ pub struct LatestValues<'a> {
     symbol: &'a str,
     trade_id: i64,
     trade_time: CqlTimestamp,
-    price: CqlDecimal,
-    quantity: CqlDecimal,
+    price: Number,
+    quantity: Number,
     buyer_is_maker: bool,
     written_at: i64,
 }
@@ -157,51 +161,21 @@ pub fn newest(rows: &[HotRow]) -> Vec<&HotRow> {
     newest.into_values().collect()
 }
 
+/// Nearly every record has one of ours, which need not be kept for each row.
+fn source(src: &str) -> Cow<'static, str> {
+    match [WS, REST, REPLAY].into_iter().find(|known| *known == src) {
+        Some(known) => known.into(),
+        None => src.to_owned().into(),
+    }
+}
+
 /// CQL's timestamps count milliseconds.
 pub(super) const fn timestamp(time_us: i64) -> CqlTimestamp {
     CqlTimestamp(time_us.div_euclid(1_000))
 }
 
-pub(super) fn decimal(number: Decimal) -> CqlDecimal {
-    scaled(number.mantissa(), Decimal::SCALE)
-}
-
-pub(super) fn product(number: Product) -> CqlDecimal {
-    scaled(number.mantissa(), Product::SCALE)
-}
-
-/// CQL's decimals have a signed 32-bit scale; ours are 8 and 16.
-fn scaled(mantissa: i128, scale: u32) -> CqlDecimal {
-    CqlDecimal::from_signed_be_bytes_and_exponent(shortest_two_complement(mantissa), scale.cast_signed())
-}
-
-/// A number that [`decimal`] wrote; `None` for others.
-pub(super) fn read_decimal(number: &CqlDecimal) -> Option<Decimal> {
-    let (bytes, scale) = number.as_signed_be_bytes_slice_and_exponent();
-    let sign = if bytes.first()? & 0x80 == 0 { 0x00 } else { 0xff };
-    let mut padded = [sign; 16];
-    let start = padded.len().checked_sub(bytes.len())?;
-    padded.get_mut(start..)?.copy_from_slice(bytes);
-    let mantissa = i128::from_be_bytes(padded);
-    Decimal::from_mantissa(mantissa).filter(|_| scale == Decimal::SCALE.cast_signed())
-}
-
-/// Big-endian two's complement without needless leading bytes, as Java's `BigInteger` writes it.
-fn shortest_two_complement(number: i128) -> Vec<u8> {
-    let bytes = number.to_be_bytes();
-    let sign = if number < 0 { 0xff } else { 0x00 };
-    let needless = bytes
-        .windows(2)
-        .take_while(|pair| matches!(pair, [first, second] if *first == sign && (second ^ sign) & 0x80 == 0))
-        .count();
-    bytes.get(needless..).unwrap_or(&bytes).to_vec()
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use rstest::rstest;
-
     use super::*;
     use crate::processor::testing::trade;
 
@@ -238,41 +212,5 @@ mod tests {
         let ids: Vec<u64> = newest(&rows).into_iter().map(|row| row.trade.trade_id).collect();
         assert_eq!(ids, [1_000, 1]);
         assert!(rows[1].latest_values().written_at > rows[0].latest_values().written_at);
-    }
-
-    #[rstest]
-    #[case(0, &[0])]
-    #[case(127, &[127])]
-    #[case(128, &[0, 128])]
-    #[case(-128, &[128])]
-    #[case(-129, &[255, 127])]
-    #[case(3_943_248_000_000, &[3, 150, 27, 229, 116, 0])]
-    fn decimals_are_as_java_writes_them(#[case] number: i128, #[case] bytes: &[u8]) {
-        assert_eq!(shortest_two_complement(number), bytes);
-    }
-
-    #[test]
-    fn only_decimals_of_our_own_are_read() {
-        let foreign = CqlDecimal::from_signed_be_bytes_and_exponent(vec![1], 2);
-        assert_eq!(read_decimal(&foreign), None);
-        let long = CqlDecimal::from_signed_be_bytes_and_exponent(vec![1; 17], 8);
-        assert_eq!(read_decimal(&long), None);
-    }
-
-    proptest! {
-        #[test]
-        fn decimals_are_read_as_they_were_written(mantissa in -10_i128.pow(37)..10_i128.pow(37)) {
-            let number = Decimal::from_mantissa(mantissa);
-            prop_assert_eq!(read_decimal(&decimal(number.unwrap())), number);
-        }
-
-        #[test]
-        fn no_digit_of_a_decimal_is_lost(number: i128) {
-            let bytes = shortest_two_complement(number);
-            let sign = if bytes[0] & 0x80 == 0 { 0 } else { 0xff };
-            let mut padded = [sign; 16];
-            padded[16 - bytes.len()..].copy_from_slice(&bytes);
-            prop_assert_eq!(i128::from_be_bytes(padded), number);
-        }
     }
 }
