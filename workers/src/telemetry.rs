@@ -4,8 +4,9 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-/// What is logged unless `RUST_LOG` says otherwise.
-const DEFAULT_FILTER: &str = "info";
+/// What is logged unless `RUST_LOG` says otherwise. The HDFS client warns of each file that it gives up, several in a second
+/// while HDFS has no room; the archive itself says what it waits for, and not as often.
+const DEFAULT_FILTER: &str = "info,hdfs_native=error";
 
 /// Starts logging to standard error. Call it once, first of all; a second call changes nothing.
 pub fn init() {
