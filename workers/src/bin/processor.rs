@@ -69,17 +69,16 @@ async fn main() -> anyhow::Result<()> {
     // A bad record is met by both lanes and must be buried once: by the archive lane, which is the one that must not
     // lose anything, or by the hot lane where it is alone.
     let archive_buries = config.archive.is_some();
-    let archive = match &config.archive {
-        Some(archive) => Some(archive_lane(
+    let archive = config.archive.as_ref().map(|archive| {
+        archive_lane(
             &config,
             archive,
             &arguments.writer,
             &archive_board,
             &health,
             &mut registry,
-        )?),
-        None => None,
-    };
+        )
+    });
     let (hot, gaps) = match &config.hot {
         Some(hot) => {
             let requests = RequestMetrics::register(&mut registry);
@@ -121,7 +120,7 @@ fn archive_lane(
     board: &Board,
     health: &Health,
     registry: &mut Registry,
-) -> anyhow::Result<LaneRunner<ArchiveLane<Archive>>> {
+) -> LaneRunner<ArchiveLane<Archive>> {
     let store = Arc::new(Retrying::new(HdfsStore::new(archive.hdfs.clone())));
     let policy = RollPolicy {
         size: archive.roll_size_bytes,
@@ -129,7 +128,7 @@ fn archive_lane(
     };
     let dead_letters = DeadLetters::new(&config.kafka, "archive");
     tokio::spawn(clean_for_ever(store.clone(), writer.to_owned()));
-    Ok(LaneRunner {
+    LaneRunner {
         name: "archive",
         lane: Arc::new(ArchiveLane::new(
             store,
@@ -144,7 +143,7 @@ fn archive_lane(
         metrics: LaneMetrics::register(registry, "archive", &policy.promised_ages()),
         heartbeat: health.heartbeat("archive", LOOP_LIMIT),
         readiness: health.readiness("archive"),
-    })
+    }
 }
 
 fn hot_lane(
@@ -156,11 +155,7 @@ fn hot_lane(
     health: &Health,
     registry: &mut Registry,
 ) -> anyhow::Result<LaneRunner<HotLane<CassandraStore>>> {
-    let dead_letters = if buries {
-        Some(DeadLetters::new(&config.kafka, "hot"))
-    } else {
-        None
-    };
+    let dead_letters = buries.then(|| DeadLetters::new(&config.kafka, "hot"));
     let candles = hot.candles.iter().map(|interval| interval.parse());
     let candles = candles.collect::<Result<Vec<Interval>, _>>()?;
     Ok(LaneRunner {

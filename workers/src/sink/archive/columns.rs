@@ -24,7 +24,7 @@ type NameKey = i32;
 /// The few different names of a column, each once.
 #[derive(Debug, Default)]
 pub struct Names {
-    names: Vec<String>,
+    list: Vec<String>,
     keys: HashMap<String, NameKey>,
     /// Of the last row: mostly the next one has the same name.
     last: NameKey,
@@ -34,7 +34,7 @@ impl Names {
     fn key(&mut self, name: &str) -> NameKey {
         let last = usize::try_from(self.last)
             .ok()
-            .and_then(|last| self.names.get(last));
+            .and_then(|last| self.list.get(last));
         if last.is_none_or(|last| last != name) {
             self.last = self.place(name);
         }
@@ -46,16 +46,16 @@ impl Names {
             return *key;
         }
         // A batch has far fewer names than i32 can count: it has fewer rows.
-        let key = NameKey::try_from(self.names.len()).unwrap_or(NameKey::MAX);
-        self.names.push(name.to_owned());
+        let key = NameKey::try_from(self.list.len()).unwrap_or(NameKey::MAX);
+        self.list.push(name.to_owned());
         self.keys.insert(name.to_owned(), key);
         key
     }
 
     /// By key, the place of the name in alphabetical order.
     fn ranks(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.names.len()).collect();
-        order.sort_unstable_by_key(|key| self.names.get(*key));
+        let mut order: Vec<usize> = (0..self.list.len()).collect();
+        order.sort_unstable_by_key(|key| self.list.get(*key));
         let mut ranks = vec![0; order.len()];
         for (rank, key) in order.into_iter().enumerate() {
             if let Some(slot) = ranks.get_mut(key) {
@@ -160,7 +160,7 @@ fn pick<T: Copy>(order: &[usize], column: &[T]) -> Vec<T> {
 }
 
 fn names(names: Names, keys: Int32Array) -> Result<ArrayRef, ArrowError> {
-    let names = Arc::new(StringArray::from(names.names));
+    let names = Arc::new(StringArray::from(names.list));
     Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, names)?))
 }
 
