@@ -20,7 +20,7 @@ use super::{
     select::Selection,
 };
 use crate::{
-    kafka::headers::{DEAD_LETTER, EXCHANGE, PUT_BACK, RECV_US, SRC},
+    kafka::headers::{DEAD_LETTER, EXCHANGE, IDS_RESTARTED, PUT_BACK, RECV_US, SRC},
     model::Trade,
 };
 
@@ -84,6 +84,9 @@ impl Put {
     }
 }
 
+/// What is said of a trade whose id another one had before.
+const ID_IS_TAKEN: &str = "the lanes would take it for a copy of the trade that had its id before; read it where none of the old ids is";
+
 /// Puts letters back and tells what became of each. Blocks; to be called in a runtime's thread for blocking calls.
 pub fn put(
     endpoint: &KafkaEndpoint,
@@ -114,6 +117,7 @@ pub fn put(
         let place = letter.place;
         let put = match letter.trade(value) {
             _ if put_back.contains(&place) => Put::new(place, Outcome::DoneBefore),
+            _ if letter.reason == IDS_RESTARTED => Put::refused(place, IDS_RESTARTED, ID_IS_TAKEN.to_owned()),
             Err(error) => Put::refused(place, error.reason(), error.to_string()),
             Ok(_) if dry_run => Put::new(place, Outcome::WouldBeDone),
             Ok(trade) => match sender.put_back(letter, value, &trade) {

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use crds::{spec::Exchange, wire::KafkaEndpoint};
 use rdkafka::{
     ClientConfig, Message,
-    message::{Headers, OwnedMessage},
+    message::{Header, Headers, OwnedHeaders, OwnedMessage},
     mocking::MockCluster,
-    producer::DefaultProducerContext,
+    producer::{DefaultProducerContext, FutureProducer, FutureRecord},
 };
 use tokio::task::spawn_blocking;
 
@@ -51,6 +51,27 @@ impl Topics {
             _cluster: cluster,
             endpoint,
         }
+    }
+
+    /// A sound trade, as ingest buries one.
+    async fn bury(&self, reason: &str) {
+        let producer: FutureProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.endpoint.bootstrap)
+            .create()
+            .unwrap();
+        let headers = [("exchange", "binance"), ("src", "ws"), ("reason", reason)]
+            .into_iter()
+            .fold(OwnedHeaders::new(), |headers, (key, value)| {
+                headers.insert(Header {
+                    key,
+                    value: Some(value),
+                })
+            });
+        let value = sound();
+        let record = FutureRecord::<str, str>::to(&self.endpoint.dead_letter_topic)
+            .payload(&value)
+            .headers(headers);
+        producer.send(record, Duration::from_mins(1)).await.unwrap();
     }
 
     async fn put(&self, source: Source, dry_run: bool) -> Vec<(String, Outcome, Option<&'static str>)> {
@@ -240,32 +261,8 @@ async fn letters_are_selected_by_reason_partition_and_offset() {
 
 #[tokio::test]
 async fn a_letter_that_ingest_buried_has_no_place_of_origin_and_can_be_put_back() {
-    use rdkafka::{
-        message::{Header, OwnedHeaders},
-        producer::{FutureProducer, FutureRecord},
-    };
     let topics = Topics::with_letters(&[]).await;
-    let producer: FutureProducer = ClientConfig::new()
-        .set("bootstrap.servers", &topics.endpoint.bootstrap)
-        .create()
-        .unwrap();
-    let headers = [
-        ("exchange", "binance"),
-        ("src", "ws"),
-        ("reason", "UnexpectedSymbol"),
-    ]
-    .into_iter()
-    .fold(OwnedHeaders::new(), |headers, (key, value)| {
-        headers.insert(Header {
-            key,
-            value: Some(value),
-        })
-    });
-    let value = sound();
-    let record = FutureRecord::<str, str>::to(&topics.endpoint.dead_letter_topic)
-        .payload(&value)
-        .headers(headers);
-    producer.send(record, Duration::from_mins(1)).await.unwrap();
+    topics.bury("UnexpectedSymbol").await;
 
     let listed = topics.listed(Selection::default()).await;
     assert_eq!(listed, [("0/0".to_owned(), "UnexpectedSymbol".to_owned(), true)]);
@@ -273,6 +270,17 @@ async fn a_letter_that_ingest_buried_has_no_place_of_origin_and_can_be_put_back(
     let trades = topics.trades().await;
     assert_eq!(header(&trades[0], "src").as_deref(), Some("ws"));
     assert_eq!(header(&trades[0], "recv_us"), None);
+}
+
+#[tokio::test]
+async fn a_trade_whose_id_another_one_had_before_is_not_put_back() {
+    let topics = Topics::with_letters(&[]).await;
+    topics.bury("IdsRestarted").await;
+
+    let told = topics.put(Source::AsTheyAre, false).await;
+    assert_eq!(told, [("0/0".to_owned(), Outcome::Refused, Some("IdsRestarted"))]);
+    assert_eq!(topics.trades().await.len(), 0);
+    assert_eq!(topics.listed(Selection::default()).await.len(), 1, "it stays");
 }
 
 #[test]

@@ -9,15 +9,13 @@ use super::ledger::{Entry, Ledger, Verdict};
 use crate::{
     feed::{Received, Source},
     kafka::{
-        headers::{EXCHANGE, REASON, RECV_US, REPLAY, REST, SRC, WS},
+        headers::{EXCHANGE, IDS_RESTARTED, REASON, RECV_US, REPLAY, REST, SRC, WS},
         producer::Outgoing,
     },
 };
 
 /// Of a trade whose symbol was not asked for.
 const UNEXPECTED_SYMBOL: &str = "UnexpectedSymbol";
-/// Of a trade whose id began again at a lower number.
-const IDS_RESTARTED: &str = "IdsRestarted";
 
 /// Makes records.
 pub struct Records {

@@ -14,6 +14,8 @@ pub const REST: &str = "rest";
 pub const REPLAY: &str = "replay";
 /// Of a dead letter: why it could not be read, as a stable CamelCase name.
 pub const REASON: &str = "reason";
+/// [`REASON`] of a trade whose id began again at a lower number.
+pub const IDS_RESTARTED: &str = "IdsRestarted";
 /// Of a record that was put back by hand: where its dead letter is, as `partition/offset`.
 pub const DEAD_LETTER: &str = "dead_letter";
 /// Of a note in the dead-letter topic: where the letter is that was put back, as `partition/offset`.

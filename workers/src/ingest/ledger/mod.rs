@@ -127,7 +127,7 @@ impl Ledger {
         };
         if ledger.restarts(mark, received.source) {
             self.counters.buried();
-            if let Some(ids) = ledger.restarted().filter(|ids| ids.trades == 1) {
+            if let Some(ids) = ledger.restarted().filter(|ids| ids.new_id == mark.id) {
                 tracing::error!(symbol = %account.symbol, old = ids.old_id, new = ids.new_id, "the trade ids have begun again at a lower number");
             }
             return Verdict::Restarted;
@@ -417,9 +417,10 @@ mod tests {
             in_flight.inc();
             ledger.hear(received, received.content.as_ref().unwrap())
         };
-        let first = read(500);
-        assert_eq!(hear(&first), Verdict::New);
-        ledger.entry(&first).0.acknowledged();
+        for old in [read(499), read(500)] {
+            assert_eq!(hear(&old), Verdict::New);
+            ledger.entry(&old).0.acknowledged();
+        }
         let foreign = read_of("ETHUSDT", 1, BEGIN);
         assert_eq!(hear(&foreign), Verdict::UnknownSymbol);
         for id in [7, 500] {
@@ -433,6 +434,6 @@ mod tests {
             trades: 2,
         };
         assert_eq!(status.symbols["BTCUSDT"].restarted, Some(told));
-        assert_eq!((status.acknowledged, status.copies, in_flight.get()), (1, 0, 0));
+        assert_eq!((status.acknowledged, status.copies, in_flight.get()), (2, 0, 0));
     }
 }

@@ -27,8 +27,13 @@ pub struct Mark {
 /// What the ids of one symbol are held against.
 #[derive(Clone, Debug, Default)]
 pub struct Numbering {
-    /// The highest id of which the time is known.
+    /// The highest id of which the time is known. It judges nothing before another one is above it: a single false id must
+    /// not make all that follow strangers.
+    top: Option<Mark>,
+    /// The highest one below it, which judges.
     mark: Option<Mark>,
+    /// The last of a numbering that ended, and a time at which it still went on.
+    old: Option<Mark>,
     restarted: Option<RestartedIds>,
 }
 
@@ -36,37 +41,56 @@ impl Numbering {
     /// Notes a trade, and returns whether its id is of a numbering that began again. What was fetched never is: it was asked
     /// for by its id. `heard` is the highest id heard, of whatever time.
     pub fn restarts(&mut self, trade: Mark, source: Source, heard: Option<u64>) -> bool {
-        let Some(mark) = self.mark.as_mut().filter(|mark| trade.id <= mark.id) else {
-            self.mark = Some(trade);
-            return false;
+        let is_anew =
+            |mark: &Mark| trade.id <= mark.id && trade.time_us > mark.time_us.saturating_add(MARGIN_US);
+        if source != Source::Rest && self.old.as_ref().is_some_and(is_anew) {
+            self.restarted.get_or_insert_default().trades += 1;
+            return true;
+        }
+        if let Some(mark) = self.mark.filter(|mark| source != Source::Rest && is_anew(mark)) {
+            // What was heard beyond the mark was given by the old numbering too.
+            let old_id = mark.id.max(heard.unwrap_or(0));
+            self.old = Some(Mark { id: old_id, ..mark });
+            let restarted = self.restarted.get_or_insert_default();
+            (restarted.old_id, restarted.new_id) = (old_id, trade.id);
+            restarted.trades += 1;
+            return true;
+        }
+        self.note(trade);
+        false
+    }
+
+    fn note(&mut self, trade: Mark) {
+        let below = match self.top {
+            Some(top) if trade.id == top.id => return,
+            Some(top) if trade.id < top.id => Some(trade),
+            top => {
+                self.top = Some(trade);
+                top
+            }
         };
-        if source == Source::Rest || trade.time_us <= mark.time_us.saturating_add(MARGIN_US) {
-            return false;
-        }
-        // What was heard beyond the mark was given by the old numbering too.
-        mark.id = mark.id.max(heard.unwrap_or(0));
-        let restarted = self.restarted.get_or_insert_default();
-        if restarted.old_id != mark.id {
-            (restarted.old_id, restarted.new_id) = (mark.id, trade.id);
-        }
-        restarted.trades += 1;
-        true
+        self.mark = highest(self.mark, below);
     }
 
     /// Takes over what an earlier life knew.
     pub fn recall(&mut self, mark: Option<Mark>) {
-        self.mark = self.mark.into_iter().chain(mark).max_by_key(|mark| mark.id);
+        self.mark = highest(self.mark, mark);
     }
 
     /// What must outlive this process.
-    pub const fn mark(&self) -> Option<Mark> {
-        self.mark
+    pub fn mark(&self) -> Option<Mark> {
+        highest(self.mark, self.old)
     }
 
     /// What is told of a numbering that began again.
     pub const fn restarted(&self) -> Option<&RestartedIds> {
         self.restarted.as_ref()
     }
+}
+
+fn highest(one: Option<Mark>, other: Option<Mark>) -> Option<Mark> {
+    // Of equal ids the first.
+    one.into_iter().chain(other).rev().max_by_key(|mark| mark.id)
 }
 
 #[cfg(test)]
@@ -86,12 +110,14 @@ mod tests {
     }
 
     fn live(numbering: &mut Numbering, trade: Mark) -> bool {
-        numbering.restarts(trade, Source::Live, Some(trade.id))
+        let heard = numbering.top.map(|top| top.id).max(Some(trade.id));
+        numbering.restarts(trade, Source::Live, heard)
     }
 
     #[test]
     fn only_what_happened_later_than_the_margin_belongs_to_another_numbering() {
         let mut numbering = Numbering::default();
+        assert!(!live(&mut numbering, at(499, 0)));
         assert!(!live(&mut numbering, at(500, 0)));
         assert!(!live(&mut numbering, at(7, 10)), "a clock may have been set back");
         assert!(live(&mut numbering, at(8, 11)));
@@ -103,18 +129,38 @@ mod tests {
         };
         assert_eq!(numbering.restarted(), Some(&told));
 
-        // What is above is nobody else's, and from there on it counts.
+        // What is above is nobody else's; what is overtaken by it is still another trade than the old one.
         assert!(!live(&mut numbering, at(501, 13)));
-        assert!(!live(&mut numbering, at(300, 13)));
-        assert!(live(&mut numbering, at(3, 60)));
+        assert!(live(&mut numbering, at(300, 13)));
+        assert!(!live(&mut numbering, at(502, 14)));
+
+        assert!(live(&mut numbering, at(501, 60)), "once more");
         let told = numbering.restarted().unwrap();
-        assert_eq!((told.old_id, told.new_id, told.trades), (501, 3, 3));
+        assert_eq!((told.old_id, told.new_id, told.trades), (502, 501, 4));
+    }
+
+    #[test]
+    fn a_single_false_id_makes_no_other_a_stranger() {
+        let mut numbering = Numbering::default();
+        for (id, second) in [
+            (499, 0),
+            (500, 1),
+            (u64::MAX, 2),
+            (501, 3),
+            (502, 30),
+            (501, 31),
+            (503, 60),
+        ] {
+            assert!(!live(&mut numbering, at(id, second)), "{id}");
+        }
+        assert_eq!(numbering.restarted(), None);
     }
 
     #[test]
     fn what_was_fetched_is_the_trade_that_was_asked_for() {
         let mut numbering = Numbering::default();
         live(&mut numbering, at(500, 0));
+        live(&mut numbering, at(501, 0));
         assert!(!numbering.restarts(at(7, 60), Source::Rest, Some(500)));
         assert!(numbering.restarts(at(7, 60), Source::Replay, Some(500)));
     }
@@ -150,7 +196,7 @@ mod tests {
     /// in microseconds.
     fn series() -> impl Strategy<Value = Vec<Mark>> {
         let trade = (0..100 * SECOND, 0..=MARGIN_US);
-        prop::collection::vec(trade, 1..40).prop_map(|trades| {
+        prop::collection::vec(trade, 2..40).prop_map(|trades| {
             let mut time_us = BEGIN;
             let marks = (100_u64..).zip(trades).map(|(id, (pause, off))| {
                 time_us += pause;
@@ -217,15 +263,18 @@ mod tests {
         ) {
             let mut numbering = Numbering::default();
             run(&mut numbering, &series, &steps);
-            live(&mut numbering, series[0]);
-            let old = numbering.mark().unwrap();
-            for id in first..=old.id + 5 {
+            for trade in &series[..2] {
+                live(&mut numbering, *trade);
+            }
+            let mark = numbering.mark().unwrap();
+            let last = numbering.top.map_or(mark.id, |top| top.id.max(mark.id));
+            for id in first..=last + 5 {
                 let passed = i64::try_from(id - first).unwrap();
-                let trade = Mark { id, time_us: old.time_us + MARGIN_US + 1 + passed };
-                prop_assert_eq!(live(&mut numbering, trade), id <= old.id, "{}", id);
+                let trade = Mark { id, time_us: mark.time_us + MARGIN_US + 1 + passed };
+                prop_assert_eq!(live(&mut numbering, trade), id <= last, "{}", id);
             }
             let told = numbering.restarted().unwrap();
-            prop_assert_eq!((told.old_id, told.new_id, told.trades), (old.id, first, old.id - first + 1));
+            prop_assert_eq!((told.old_id, told.new_id, told.trades), (last, first, last - first + 1));
         }
     }
 }
