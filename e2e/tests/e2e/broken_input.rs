@@ -1,11 +1,11 @@
 //! What no worker can read: it is counted or kept aside, and the trades behind it arrive.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use e2e::{
     progress::{Look, note, until},
-    readers::read,
+    readers::{DeadLetter, dead_letters, read},
     stream::Stream,
     testbed::Testbed,
     workers,
@@ -67,37 +67,24 @@ async fn rejected_frames(bed: &Testbed) -> Result<u64> {
     Ok(statuses.iter().map(|status| status.rejected_frames).sum())
 }
 
-#[derive(Debug, Deserialize)]
-struct DeadLetter {
-    value: String,
-    headers: BTreeMap<String, String>,
-}
-
-impl DeadLetter {
-    /// Whether this is what became of the record written there.
-    fn tells_of(&self, record: &str, written: &Written) -> bool {
-        let header = |name: &str| self.headers.get(name).map(String::as_str).unwrap_or_default();
-        self.value == record
-            && header("partition") == written.partition.to_string()
-            && header("offset") == written.offset.to_string()
-            && !header("reason").is_empty()
-            && header("lane") == "archive"
-    }
+/// Whether this is what became of the record written there.
+fn tells_of(letter: &DeadLetter, record: &str, written: &Written) -> bool {
+    letter.value == record
+        && letter.header("partition") == written.partition.to_string()
+        && letter.header("offset") == written.offset.to_string()
+        && !letter.header("reason").is_empty()
+        && letter.header("lane") == "archive"
 }
 
 /// Waits until the archive lane, the one that buries while it is enabled, has put every broken record aside. After a failure that
 /// may happen twice.
 async fn wait_dead_letters(bed: &Testbed, written: &[Written]) -> Result<()> {
     until("dead letters", Duration::from_mins(2), async || {
-        let output = read(&bed.pipeline, &["dead-letters"]).await?;
-        let letters: Vec<DeadLetter> = output
-            .iter()
-            .map(|line| serde_json::from_str(line))
-            .collect::<Result<_, _>>()?;
+        let letters = dead_letters(&bed.pipeline).await?;
         let arrived = RECORDS
             .iter()
             .zip(written)
-            .filter(|(record, written)| letters.iter().any(|letter| letter.tells_of(record, written)))
+            .filter(|(record, written)| letters.iter().any(|letter| tells_of(letter, record, written)))
             .count();
         let wanted = RECORDS.len();
         Ok(Look::when(

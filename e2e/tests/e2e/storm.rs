@@ -10,13 +10,13 @@ use e2e::{
     gaps::{self, Gap},
     progress::{Look, note, until},
     proof,
-    readers::read,
+    readers::{DeadLetter, dead_letters},
     stream::Stream,
     testbed::Testbed,
     workers,
 };
 use exchange_sim::{Fault, Refusal, Service};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// How often ingest dies, each time after a round of faults and some further trades: about ten minutes in all.
 const ROUNDS: usize = 8;
@@ -28,6 +28,7 @@ const TRADES: u64 = 1_000;
 const TOLD: Duration = Duration::from_mins(2);
 /// Trades before their ids begin again: 46 s by their times, of which the first 10 s of the new numbering are not told apart.
 const NUMBERED: u64 = 2_001;
+
 /// Every trade issued is in all three places, every hole that there was is in `gaps` with the time that its repair took, and no
 /// rule of the exchange was broken.
 pub async fn every_fault_is_outlived(bed: &Testbed) -> Result<()> {
@@ -124,17 +125,9 @@ pub async fn ids_that_restart_are_told(bed: &Testbed) -> Result<()> {
 /// Waits until the dead-letter topic has trades of this symbol with the reason of ids that began again.
 async fn buried(bed: &Testbed, symbol: &str) -> Result<()> {
     until("dead letters", TOLD, async || {
-        let lines = read(&bed.pipeline, &["dead-letters"]).await?;
-        let letters = lines
-            .iter()
-            .map(|line| serde_json::from_str(line))
-            .collect::<Result<Vec<Value>, _>>()?;
-        let of_symbol = |letter: &&Value| {
-            letter["headers"]["reason"] == "IdsRestarted"
-                && letter["value"]
-                    .as_str()
-                    .is_some_and(|value| value.contains(symbol))
-        };
+        let letters = dead_letters(&bed.pipeline).await?;
+        let of_symbol =
+            |letter: &&DeadLetter| letter.header("reason") == "IdsRestarted" && letter.value.contains(symbol);
         let count = letters.iter().filter(of_symbol).count();
         Ok(Look::when(count > 0, (), format!("{count} of {}", letters.len())))
     })

@@ -12,7 +12,7 @@ use crate::feed::Source;
 /// How much later a trade must have happened than one whose id is not below its own, in microseconds. Within one numbering
 /// only a step back of the exchange's clock brings that about, by a second at most; and no exchange begins to count again
 /// without a break that is longer than this.
-pub const MARGIN_US: i64 = 10_000_000;
+const MARGIN_US: i64 = 10_000_000;
 
 /// An id, and when its trade happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,23 +41,24 @@ impl Numbering {
     /// Notes a trade, and returns whether its id is of a numbering that began again. What was fetched never is: it was asked
     /// for by its id. `heard` is the highest id heard, of whatever time.
     pub fn restarts(&mut self, trade: Mark, source: Source, heard: Option<u64>) -> bool {
-        let is_anew =
-            |mark: &Mark| trade.id <= mark.id && trade.time_us > mark.time_us.saturating_add(MARGIN_US);
-        if source != Source::Rest && self.old.as_ref().is_some_and(is_anew) {
-            self.restarted.get_or_insert_default().trades += 1;
-            return true;
-        }
-        if let Some(mark) = self.mark.filter(|mark| source != Source::Rest && is_anew(mark)) {
+        let is_anew = |known: &Mark| {
+            source != Source::Rest
+                && trade.id <= known.id
+                && trade.time_us > known.time_us.saturating_add(MARGIN_US)
+        };
+        let Some(ended) = self.old.into_iter().chain(self.mark).find(is_anew) else {
+            self.note(trade);
+            return false;
+        };
+        let restarted = self.restarted.get_or_insert_default();
+        restarted.trades += 1;
+        if self.old != Some(ended) {
             // What was heard beyond the mark was given by the old numbering too.
-            let old_id = mark.id.max(heard.unwrap_or(0));
-            self.old = Some(Mark { id: old_id, ..mark });
-            let restarted = self.restarted.get_or_insert_default();
+            let old_id = ended.id.max(heard.unwrap_or(0));
+            self.old = Some(Mark { id: old_id, ..ended });
             (restarted.old_id, restarted.new_id) = (old_id, trade.id);
-            restarted.trades += 1;
-            return true;
         }
-        self.note(trade);
-        false
+        true
     }
 
     fn note(&mut self, trade: Mark) {
