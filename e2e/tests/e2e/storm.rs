@@ -18,8 +18,8 @@ use e2e::{
 use exchange_sim::{Fault, Refusal, Service};
 use serde_json::json;
 
-/// How often ingest dies, each time after a round of faults and some further trades: about ten minutes in all.
-const ROUNDS: usize = 8;
+/// How often ingest dies, each time after a round of faults and some further trades: ten minutes in all, and a little more.
+const ROUNDS: usize = 10;
 /// In these rounds a broker dies too.
 const BROKER_DIES: [usize; 2] = [2, 5];
 /// Trades of each symbol between a round's faults, and after its kill; the slowest symbol has 43 a second.
