@@ -18,7 +18,7 @@ use e2e::{
 use exchange_sim::{Fault, Refusal, Service};
 use serde_json::json;
 
-/// How often ingest dies, each time after a round of faults and some further trades: ten minutes in all, and a little more.
+/// How often ingest dies, each time after a round of faults and some further trades: nine to ten minutes in all.
 const ROUNDS: usize = 10;
 /// In these rounds a broker dies too.
 const BROKER_DIES: [usize; 2] = [2, 5];
