@@ -9,6 +9,12 @@ check_scripts() {
   git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck --external-sources --exclude=SC2317
 }
 
+# With many test programs the end of the log does not name what failed.
+tell_failures() {
+  grep -hE -A 3 '^(test .* FAILED$|thread .* panicked at )' "$1" >&2
+  exit 1
+}
+
 command -v cargo >/dev/null || die "cargo is not on PATH. Install Rust with rustup, which reads rust-toolchain.toml, and run this again."
 require cc build-essential
 require git git
@@ -23,6 +29,6 @@ if command -v shellcheck >/dev/null || can_install; then
 else
   echo "shell scripts: SKIPPED, shellcheck is not on PATH"
 fi
-step "unit tests" cargo test --workspace --locked --no-fail-fast
+step "unit tests" cargo test --workspace --locked --no-fail-fast || tell_failures "$CRYPTOPIPELINE_CACHE/log/unit-tests.log"
 "$repo_dir/hack/chart.sh"
 "$repo_dir/hack/test-result.sh" "$CRYPTOPIPELINE_CACHE/log/unit-tests.log"

@@ -18,8 +18,8 @@ use e2e::{
 use exchange_sim::{Fault, Refusal, Service};
 use serde_json::json;
 
-/// How often ingest dies, each time after a round of faults and some further trades: nine to ten minutes in all.
-const ROUNDS: usize = 10;
+/// How often ingest dies, each time after a round of faults and some further trades: eleven minutes in all.
+const ROUNDS: usize = 12;
 /// In these rounds a broker dies too.
 const BROKER_DIES: [usize; 2] = [2, 5];
 /// Trades of each symbol between a round's faults, and after its kill; the slowest symbol has 43 a second.
