@@ -64,30 +64,12 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
     if let Some(message) = waiting(answers) {
         return no("LaneWaiting", message);
     }
-    if let Some(message) = restarted::told(&feeds) {
-        return no("IdsRestarted", message);
-    }
     let gaps: Vec<&GapRecord> = feeds.iter().flat_map(|feed| &feed.gaps).collect();
-    if let Some(damaged) = replay::damaged(&feeds) {
-        return no("ReplayDamaged", damaged);
-    }
     let on_their_way = may_be_on_their_way(flow, &feeds, now);
-    let unfetched = if gaps.is_empty() {
-        0
-    } else {
-        missing_in_kafka(answers).unwrap_or(0)
-    };
-    if flow.missing_ids > unfetched && !on_their_way {
-        return no(
-            "IdsNotArchived",
-            format!(
-                "{} trade ids are in no archive file, {unfetched} of them because ingest does not have them; the auditor names them",
-                flow.missing_ids
-            ),
-        );
-    }
-    if let Some(message) = unrepairable(&gaps, &feeds) {
-        return no("IdsMissing", message);
+    let losses = losses(flow, answers, &feeds, &gaps, on_their_way);
+    if let Some((reason, _)) = losses.first() {
+        let messages: Vec<&str> = losses.iter().map(|(_, message)| message.as_str()).collect();
+        return no(reason, messages.join("; besides, "));
     }
     let yes = |reason, message: String| Verdict {
         flowing: true,
@@ -116,6 +98,36 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
         "TradesFlow",
         "feeds are connected, both lanes run, no trade is missing".to_owned(),
     )
+}
+
+/// What is amiss until a person acts, by reason: all of it, so that none hides another while it lasts.
+fn losses(
+    flow: &DataFlow,
+    answers: &Answers,
+    feeds: &[&IngestStatus],
+    gaps: &[&GapRecord],
+    on_their_way: bool,
+) -> Vec<(&'static str, String)> {
+    let unfetched = if gaps.is_empty() {
+        0
+    } else {
+        missing_in_kafka(answers).unwrap_or(0)
+    };
+    let not_archived = (flow.missing_ids > unfetched && !on_their_way).then(|| {
+        format!(
+            "{} trade ids are in no archive file, {unfetched} of them because ingest does not have them; the auditor names them",
+            flow.missing_ids
+        )
+    });
+    [
+        ("IdsRestarted", restarted::told(feeds)),
+        ("ReplayDamaged", replay::damaged(feeds)),
+        ("IdsNotArchived", not_archived),
+        ("IdsMissing", unrepairable(gaps, feeds)),
+    ]
+    .into_iter()
+    .filter_map(|(reason, message)| Some((reason, message?)))
+    .collect()
 }
 
 /// Set when ids were asked for in vain for long, or nobody can be asked.

@@ -342,7 +342,6 @@ fn the_verdict_names_the_first_thing_that_is_wrong() {
         "{}",
         verdict.message
     );
-    // What is missing under a numbering that began again says nothing any more.
     let mut restarted = lacking.clone();
     let page = restarted.ingest[0].as_mut().unwrap().symbols.get_mut("BTCUSDT");
     page.unwrap().restarted = Some(RestartedIds {
@@ -352,11 +351,10 @@ fn the_verdict_names_the_first_thing_that_is_wrong() {
     });
     let verdict = judge(Some(&flow), &restarted, NOW);
     assert_eq!((verdict.flowing, verdict.reason), (false, "IdsRestarted"));
-    assert!(
-        verdict.message.contains("BTCUSDT at 7, after 500"),
-        "{}",
-        verdict.message
-    );
+    // Neither hides the other.
+    for told in ["BTCUSDT at 7, after 500", "; besides, ", "files of ingest.replay"] {
+        assert!(verdict.message.contains(told), "{}", verdict.message);
+    }
     restarted.processors.push(None);
     assert_eq!(reason(&flow, &restarted), "ProcessorSilent");
     let mut damaged = lacking.clone();
