@@ -154,7 +154,7 @@ impl HotStore for CassandraStore {
         let key = (&self.group, partition);
         let result = self
             .gate
-            .carry_out(|| session.execute_unpaged(&statements.load, key));
+            .carry_out(1, || session.execute_unpaged(&statements.load, key));
         let rows = self.note(&ready, result.await).await?.into_rows_result()?;
         let Some((next, text)) = rows.maybe_first_row::<(i64, String)>()? else {
             return Ok(None);
@@ -243,7 +243,8 @@ async fn insert_together(
     for _ in &values {
         batch.append_statement(statement.clone());
     }
-    gate.carry_out(|| session.batch(&batch, &values)).await?;
+    gate.carry_out(values.len(), || session.batch(&batch, &values))
+        .await?;
     Ok(())
 }
 
@@ -254,7 +255,7 @@ async fn insert(
     statement: &PreparedStatement,
     values: impl SerializeRow + Sync,
 ) -> Result<(), HotError> {
-    gate.carry_out(|| session.execute_unpaged(statement, &values))
+    gate.carry_out(1, || session.execute_unpaged(statement, &values))
         .await?;
     Ok(())
 }

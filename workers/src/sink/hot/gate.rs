@@ -56,15 +56,15 @@ impl Gate {
         }
     }
 
-    /// Carries out a request that may be repeated.
-    pub async fn carry_out<T, F>(&self, request: impl Fn() -> F) -> Result<T, HotError>
+    /// Carries out a request over so many rows that may be repeated.
+    pub async fn carry_out<T, F>(&self, rows: usize, request: impl Fn() -> F) -> Result<T, HotError>
     where
         F: Future<Output = Result<T, ExecutionError>>,
     {
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
-            let error = match self.pass(request()).await {
+            let error = match self.pass(rows, request()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -82,6 +82,7 @@ impl Gate {
 
     async fn pass<T>(
         &self,
+        rows: usize,
         request: impl Future<Output = Result<T, ExecutionError>>,
     ) -> Result<T, ExecutionError> {
         // Fails only when closed, which it never is.
@@ -89,7 +90,10 @@ impl Gate {
         let started = Instant::now();
         let result = request.await;
         let outcome = match &result {
-            Ok(_) => Outcome::Served(started.elapsed()),
+            Ok(_) => Outcome::Served {
+                rows,
+                latency: started.elapsed(),
+            },
             Err(error) if slows_down(Class::from(error)) => Outcome::Congested,
             Err(_) => Outcome::Failed,
         };
@@ -147,7 +151,7 @@ mod tests {
             sleep(Duration::from_millis(2)).await;
             Ok(())
         };
-        join_all((0..requests).map(|_| gate.carry_out(request))).await;
+        join_all((0..requests).map(|_| gate.carry_out(1, request))).await;
     }
 
     fn limit(gate: &Gate) -> usize {
@@ -175,7 +179,7 @@ mod tests {
             }
             Ok(())
         };
-        join_all((0..5_000).map(|_| gate.carry_out(request))).await;
+        join_all((0..5_000).map(|_| gate.carry_out(1, request))).await;
         assert_eq!(over.into_inner(), 0);
         assert_eq!(
             gate.permits.available_permits(),
@@ -192,7 +196,7 @@ mod tests {
         let before = limit(&gate);
         let failures = Cell::new(2);
         let answer = gate
-            .carry_out(|| async {
+            .carry_out(1, || async {
                 failures.set(failures.get() - 1);
                 if failures.get() >= 0 {
                     return Err(failed(DbError::Overloaded));
@@ -215,7 +219,7 @@ mod tests {
         let (gate, _) = gate();
         let made = Cell::new(0);
         let answer: Result<(), HotError> = gate
-            .carry_out(|| async {
+            .carry_out(1, || async {
                 made.set(made.get() + 1);
                 Err(failed(error.clone()))
             })

@@ -1,8 +1,9 @@
 //! How many requests may be in flight at Cassandra: one more after a good round, half after a bad one (AIMD, as TCP does
 //! it). Pure.
 //!
-//! A round is as many answers as the limit. It is bad when Cassandra says that it has too much to do, and when the mean
-//! latency of a round is more than half again what it is without a queue: then more requests only wait longer in one.
+//! A round is as many answers as the limit. It is bad when Cassandra says that it has too much to do, and when its answers
+//! took more than half again what they take without a queue: then more requests only wait longer in one. What they take
+//! without a queue is known for requests of like size: one row is written far sooner than two hundred.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -12,12 +13,19 @@ const SLOWER: f64 = 1.5;
 /// How fast a latency is forgotten that the cluster no longer reaches, per round. Far slower than the limit rises, so that
 /// a queue that builds up is not taken for a slower cluster.
 const DRIFT: f64 = 1.001;
+/// Sizes of requests: from 1, 4, 16 and 64 rows on.
+const SIZES: usize = 4;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome {
-    /// It was carried out within this time.
-    Served(Duration),
+    /// It was carried out.
+    Served {
+        /// Rows written or read.
+        rows: usize,
+        /// How long it took.
+        latency: Duration,
+    },
     /// Cassandra had too much to do.
     Congested,
     /// It failed for another reason, which says nothing of the load.
@@ -29,15 +37,40 @@ pub enum Outcome {
 pub struct Limit {
     now: usize,
     bounds: RangeInclusive<usize>,
-    /// Answers of this round and the sum of their latencies, seconds.
-    answers: u32,
-    seconds: f64,
+    sizes: [Size; SIZES],
     /// Whether the limit was reached in this round; one that is not needed does not rise.
     reached: bool,
-    /// Mean latency of a round without a queue, seconds.
-    unloaded: Option<f64>,
     /// Answers still to come to requests of before the last decrease: they tell nothing of the new limit.
     stale: usize,
+}
+
+/// Requests of like size.
+#[derive(Clone, Copy, Debug, Default)]
+struct Size {
+    /// Answers of this round.
+    answers: u32,
+    /// The sum of their latencies, seconds.
+    seconds: f64,
+    /// Mean latency of a round without a queue, seconds.
+    unloaded: Option<f64>,
+}
+
+impl Size {
+    /// What the answers of this round would have taken without a queue, seconds. With the fewest requests there is no queue of
+    /// ours: then a slower round means that the cluster itself is slower.
+    fn expected(&mut self, fewest: bool) -> f64 {
+        if self.answers == 0 {
+            return 0.0;
+        }
+        let answers = f64::from(self.answers);
+        let mean = self.seconds / answers;
+        let unloaded = match self.unloaded {
+            Some(unloaded) if !fewest => mean.min(unloaded * DRIFT),
+            _ => mean,
+        };
+        self.unloaded = Some(unloaded);
+        unloaded * answers
+    }
 }
 
 impl Limit {
@@ -46,10 +79,8 @@ impl Limit {
         Self {
             now: *bounds.start(),
             bounds,
-            answers: 0,
-            seconds: 0.0,
+            sizes: [Size::default(); SIZES],
             reached: false,
-            unloaded: None,
             stale: 0,
         }
     }
@@ -67,11 +98,13 @@ impl Limit {
         }
         match outcome {
             Outcome::Congested => self.halve(in_flight),
-            Outcome::Served(latency) => {
-                self.answers += 1;
-                self.seconds += latency.as_secs_f64();
+            Outcome::Served { rows, latency } => {
+                let size = &mut self.sizes[size(rows)];
+                size.answers += 1;
+                size.seconds += latency.as_secs_f64();
                 self.reached |= in_flight >= self.now;
-                if self.answers as usize >= self.now {
+                let answers: u32 = self.sizes.iter().map(|size| size.answers).sum();
+                if answers as usize >= self.now {
                     self.end_round(in_flight);
                 }
             }
@@ -80,14 +113,10 @@ impl Limit {
     }
 
     fn end_round(&mut self, in_flight: usize) {
-        let mean = self.seconds / f64::from(self.answers);
-        let unloaded = match self.unloaded {
-            // With the fewest requests there is no queue of ours: the cluster itself is slower.
-            Some(unloaded) if self.now > *self.bounds.start() => mean.min(unloaded * DRIFT),
-            _ => mean,
-        };
-        self.unloaded = Some(unloaded);
-        if mean > unloaded * SLOWER {
+        let fewest = self.now <= *self.bounds.start();
+        let took: f64 = self.sizes.iter().map(|size| size.seconds).sum();
+        let expected: f64 = self.sizes.iter_mut().map(|size| size.expected(fewest)).sum();
+        if took > expected * SLOWER {
             self.halve(in_flight);
             return;
         }
@@ -104,10 +133,17 @@ impl Limit {
     }
 
     fn begin_round(&mut self) {
-        self.answers = 0;
-        self.seconds = 0.0;
+        for size in &mut self.sizes {
+            size.answers = 0;
+            size.seconds = 0.0;
+        }
         self.reached = false;
     }
+}
+
+/// The place of a request's size among [`SIZES`].
+fn size(rows: usize) -> usize {
+    ((rows.max(1).ilog2() / 2) as usize).min(SIZES - 1)
 }
 
 #[cfg(test)]
@@ -116,7 +152,14 @@ mod tests {
 
     use super::*;
 
-    const FAST: Outcome = Outcome::Served(Duration::from_millis(2));
+    const FAST: Outcome = served(1, 2_000);
+
+    const fn served(rows: usize, micros: u64) -> Outcome {
+        Outcome::Served {
+            rows,
+            latency: Duration::from_micros(micros),
+        }
+    }
 
     /// A limit that has risen so far.
     fn risen(to: usize, most: usize) -> Limit {
@@ -173,34 +216,54 @@ mod tests {
     #[test]
     fn latency_that_rises_by_half_and_more_halves_it() {
         let mut limit = risen(32, 256);
-        round(&mut limit, Outcome::Served(Duration::from_micros(3_200)));
+        round(&mut limit, served(1, 3_200));
         assert_eq!(limit.now(), 16);
     }
 
     #[test]
     fn a_cluster_that_has_become_slower_for_good_is_used_again() {
-        let mut limit = risen(64, 256);
-        let slower = Outcome::Served(Duration::from_millis(20));
-        while limit.now() > 1 {
-            round(&mut limit, slower);
-        }
-        for _ in 0..40 {
-            round(&mut limit, slower);
-        }
-        assert!(limit.now() > 32, "{limit:?}");
+        let mut limit = Limit::new(1..=256);
+        // The lowest limit meanwhile, and the last.
+        let mut serve = |times_slower: u64| {
+            let mut least = usize::MAX;
+            for (rows, micros) in [(1, 2_000), (100, 9_000)].into_iter().cycle().take(4_000) {
+                limit.note(served(rows, micros * times_slower), limit.now());
+                least = least.min(limit.now());
+            }
+            (least, limit.now())
+        };
+        assert!(serve(1).1 > 64);
+        let (least, after) = serve(10);
+        assert!(least == 1 && after > 64, "{least}, {after}");
     }
 
-    /// The limits that a cluster sees which serves so many requests at a time and lets the others wait.
-    fn settled(capacity: u32) -> Vec<usize> {
+    #[test]
+    fn requests_of_unlike_size_are_not_held_against_each_other() {
+        let mut limit = Limit::new(1..=256);
+        for _ in 0..1_000 {
+            limit.note(served(1, 2_000), limit.now());
+        }
+        let before = limit.now();
+        for _ in 0..1_000 {
+            limit.note(served(200, 20_000), limit.now());
+        }
+        assert!(limit.now() > before, "{limit:?}");
+    }
+
+    /// The limits that a cluster sees which serves so many requests at a time and lets the others wait, when the requests are of
+    /// these sizes in turn. Each fourfold size takes twice as long.
+    fn settled(capacity: u32, sizes: &[usize]) -> Vec<usize> {
         let mut limit = Limit::new(1..=256);
         let mut seen = Vec::new();
-        for answer in 0..100_000 {
+        for (answer, rows) in sizes.iter().cycle().take(100_000).enumerate() {
             let in_flight = u32::try_from(limit.now()).unwrap();
             let queue = f64::from(in_flight.max(capacity)) / f64::from(capacity);
-            limit.note(
-                Outcome::Served(Duration::from_millis(2).mul_f64(queue)),
-                limit.now(),
-            );
+            let alone = Duration::from_millis(2 << size(*rows));
+            let outcome = Outcome::Served {
+                rows: *rows,
+                latency: alone.mul_f64(queue),
+            };
+            limit.note(outcome, limit.now());
             if answer > 50_000 {
                 seen.push(limit.now());
             }
@@ -222,7 +285,7 @@ mod tests {
                     match kind {
                         0 => Outcome::Congested,
                         1 => Outcome::Failed,
-                        _ => Outcome::Served(Duration::from_millis(millis)),
+                        _ => served(in_flight, millis * 1_000),
                     },
                     in_flight,
                 );
@@ -233,8 +296,11 @@ mod tests {
         }
 
         #[test]
-        fn it_keeps_a_cluster_busy_and_its_queue_short(capacity in 2_u32..100) {
-            let seen = settled(capacity);
+        fn it_keeps_a_cluster_busy_and_its_queue_short_whatever_the_sizes(
+            capacity in 2_u32..100,
+            sizes in prop::collection::vec(1_usize..=200, 1..20),
+        ) {
+            let seen = settled(capacity, &sizes);
             let capacity = usize::try_from(capacity).unwrap();
             let (least, most) = (seen.iter().min().unwrap(), seen.iter().max().unwrap());
             prop_assert!(*least * 4 / 3 + 2 >= capacity, "idle: {least} of {capacity}");
