@@ -12,10 +12,10 @@ use serde::Deserialize;
 
 use crate::model::{Decimal, DecimalError, SymbolError, Trade};
 
-/// Digits of `DECIMAL(18,8)`, the archive's price column.
-const PRICE_DIGITS: u32 = 18;
-/// Digits of `DECIMAL(20,8)`, the archive's quantity column.
-const QUANTITY_DIGITS: u32 = 20;
+/// What the archive's price column can keep.
+const LARGEST_PRICE: Decimal = Decimal::largest(18);
+/// What the archive's quantity column can keep.
+const LARGEST_QUANTITY: Decimal = Decimal::largest(20);
 /// 2009-01-01 in seconds since 1970: before it nobody traded.
 const EARLIEST_S: i64 = 1_230_768_000;
 /// 2100-01-01 in seconds since 1970.
@@ -122,8 +122,8 @@ pub fn trade(exchange: Exchange, bytes: &[u8]) -> Result<Trade, DecodeError> {
             exchange,
             symbol: event.symbol.parse()?,
             trade_id: trade_id(event.trade_id)?,
-            price: positive("p", event.price, PRICE_DIGITS)?,
-            quantity: positive("q", event.quantity, QUANTITY_DIGITS)?,
+            price: positive("p", event.price, LARGEST_PRICE)?,
+            quantity: positive("q", event.quantity, LARGEST_QUANTITY)?,
             trade_time_us: microseconds("T", event.trade_time)?,
             event_time_us: microseconds("E", event.event_time)?,
             buyer_is_maker: event.buyer_is_maker,
@@ -147,8 +147,8 @@ fn general(exchange: Exchange, bytes: &[u8]) -> Result<Trade, DecodeError> {
         exchange,
         symbol: required("s", event.symbol)?.parse()?,
         trade_id: trade_id(required("t", event.trade_id)?)?,
-        price: positive("p", &required("p", event.price)?, PRICE_DIGITS)?,
-        quantity: positive("q", &required("q", event.quantity)?, QUANTITY_DIGITS)?,
+        price: positive("p", &required("p", event.price)?, LARGEST_PRICE)?,
+        quantity: positive("q", &required("q", event.quantity)?, LARGEST_QUANTITY)?,
         trade_time_us: microseconds("T", required("T", event.trade_time)?)?,
         event_time_us: microseconds("E", required("E", event.event_time)?)?,
         buyer_is_maker: required("m", event.buyer_is_maker)?,
@@ -168,11 +168,11 @@ fn trade_id(id: u64) -> Result<u64, DecodeError> {
     }
 }
 
-fn positive(field: &'static str, text: &str, digits: u32) -> Result<Decimal, DecodeError> {
+fn positive(field: &'static str, text: &str, largest: Decimal) -> Result<Decimal, DecodeError> {
     let number: Decimal = text
         .parse()
         .map_err(|source| DecodeError::Decimal { field, source })?;
-    if number.is_positive() && number.fits(digits) {
+    if number.is_positive() && number <= largest {
         Ok(number)
     } else {
         Err(absurd(field, &number))

@@ -25,24 +25,27 @@ const MOST_DIGITS: usize = 18;
 
 /// Reads an event of exactly this form: `None` where anything differs.
 pub fn fields(bytes: &[u8]) -> Option<Fields<'_>> {
-    let mut rest = Rest(str::from_utf8(bytes).ok()?);
-    rest.skip(r#"{"e":"trade","E":"#)?;
+    let mut rest = Rest {
+        event: str::from_utf8(bytes).ok()?,
+        at: 0,
+    };
+    rest.skip(br#"{"e":"trade","E":"#)?;
     let event_time = rest.number()?;
-    rest.skip(r#","s":""#)?;
+    rest.skip(br#","s":""#)?;
     let symbol = rest.text()?;
-    rest.skip(r#","t":"#)?;
+    rest.skip(br#","t":"#)?;
     let trade_id = rest.number()?;
-    rest.skip(r#","p":""#)?;
+    rest.skip(br#","p":""#)?;
     let price = rest.text()?;
-    rest.skip(r#","q":""#)?;
+    rest.skip(br#","q":""#)?;
     let quantity = rest.text()?;
-    rest.skip(r#","T":"#)?;
+    rest.skip(br#","T":"#)?;
     let trade_time = rest.number()?;
-    rest.skip(r#","m":"#)?;
+    rest.skip(br#","m":"#)?;
     let buyer_is_maker = rest.truth()?;
-    rest.skip(r#","M":"#)?;
+    rest.skip(br#","M":"#)?;
     rest.truth()?;
-    (rest.0 == "}").then_some(Fields {
+    (rest.bytes() == b"}").then_some(Fields {
         event_time: i64::try_from(event_time).ok()?,
         symbol,
         trade_id,
@@ -53,49 +56,61 @@ pub fn fields(bytes: &[u8]) -> Option<Fields<'_>> {
     })
 }
 
-/// What is not read yet.
-struct Rest<'a>(&'a str);
+/// What is not read yet: from `at` on.
+struct Rest<'a> {
+    event: &'a str,
+    at: usize,
+}
 
 impl<'a> Rest<'a> {
-    fn skip(&mut self, expected: &str) -> Option<()> {
-        self.0 = self.0.strip_prefix(expected)?;
+    fn bytes(&self) -> &'a [u8] {
+        &self.event.as_bytes()[self.at..]
+    }
+
+    /// Generic over the length: a comparison of a known length needs no call.
+    fn skip<const LENGTH: usize>(&mut self, expected: &[u8; LENGTH]) -> Option<()> {
+        if self.bytes().first_chunk()? != expected {
+            return None;
+        }
+        self.at += LENGTH;
         Some(())
     }
 
     /// JSON's whole numbers, which have no leading zeros.
     fn number(&mut self) -> Option<u64> {
+        let bytes = self.bytes();
         let (mut number, mut length) = (0, 0);
         // One more than are taken, so that it is seen; they fit as well.
-        for byte in self
-            .0
-            .bytes()
+        for byte in bytes
+            .iter()
             .take(MOST_DIGITS + 1)
-            .take_while(u8::is_ascii_digit)
+            .take_while(|b| b.is_ascii_digit())
         {
             number = number * 10 + u64::from(byte - b'0');
             length += 1;
         }
-        if !(1..=MOST_DIGITS).contains(&length) || (length > 1 && self.0.starts_with('0')) {
+        if !(1..=MOST_DIGITS).contains(&length) || (length > 1 && bytes[0] == b'0') {
             return None;
         }
-        self.0 = self.0.get(length..)?;
+        self.at += length;
         Some(number)
     }
 
     /// Up to the closing quote, and past it.
     fn text(&mut self) -> Option<&'a str> {
         let plain = |byte: &u8| (b' '..=b'~').contains(byte) && !matches!(byte, b'"' | b'\\');
-        let length = self.0.bytes().take_while(plain).count();
-        let (text, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest.strip_prefix('"')?;
+        let from = self.at;
+        self.at += self.bytes().iter().take_while(|byte| plain(byte)).count();
+        let text = self.event.get(from..self.at)?;
+        self.skip(b"\"")?;
         Some(text)
     }
 
     fn truth(&mut self) -> Option<bool> {
-        if self.skip("true").is_some() {
+        if self.skip(b"true").is_some() {
             return Some(true);
         }
-        self.skip("false").map(|()| false)
+        self.skip(b"false").map(|()| false)
     }
 }
 

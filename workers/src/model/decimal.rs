@@ -48,9 +48,9 @@ impl Decimal {
 
     /// The number `mantissa / 10^8`; `None` when it has more than 38 digits.
     pub const fn from_mantissa(mantissa: i128) -> Option<Self> {
-        let number = Self { mantissa };
-        if number.fits(Self::MAX_DIGITS) {
-            Some(number)
+        const MOST: u128 = 10_u128.pow(Decimal::MAX_DIGITS);
+        if mantissa.unsigned_abs() < MOST {
+            Some(Self { mantissa })
         } else {
             None
         }
@@ -61,9 +61,11 @@ impl Decimal {
         self.mantissa
     }
 
-    /// Whether it fits `DECIMAL(precision,8)`; `precision` is at most 38.
-    pub const fn fits(self, precision: u32) -> bool {
-        self.mantissa.unsigned_abs() < 10_u128.pow(precision)
+    /// The largest of `DECIMAL(precision,8)`; `precision` is at most 38.
+    pub const fn largest(precision: u32) -> Self {
+        Self {
+            mantissa: 10_i128.pow(precision) - 1,
+        }
     }
 
     /// The sum; `None` when it has more than 38 digits.
@@ -85,40 +87,75 @@ impl FromStr for Decimal {
     type Err = DecimalError;
 
     fn from_str(text: &str) -> Result<Self, DecimalError> {
-        let (negative, unsigned) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
-        let (whole, fraction) = match unsigned.split_once('.') {
-            Some((_, "")) => return Err(DecimalError::Malformed),
-            Some(parts) => parts,
-            None => (unsigned, ""),
-        };
-        if whole.is_empty() {
-            return Err(DecimalError::Malformed);
-        }
-        let mut mantissa: i128 = 0;
-        for byte in whole.bytes() {
-            if mantissa >= Self::MOST_WHOLE / 10 {
-                return Err(DecimalError::Overflow);
-            }
-            mantissa = mantissa * 10 + digit(byte)?;
-        }
-        let places = fraction.len().min(Self::SCALE as usize);
-        let (kept, zeros) = fraction.as_bytes().split_at(places);
-        for byte in kept {
-            mantissa = mantissa * 10 + digit(*byte)?;
-        }
-        for byte in zeros {
-            if digit(*byte)? != 0 {
-                return Err(DecimalError::TooPrecise);
-            }
-        }
-        for _ in places..Self::SCALE as usize {
-            mantissa *= 10;
-        }
-        Self::from_mantissa(if negative { -mantissa } else { mantissa }).ok_or(DecimalError::Overflow)
+        short(text.as_bytes()).map_or_else(|| general(text), Ok)
     }
+}
+
+/// A number of the exchange's usual length. A quicker way to what the general one finds, never another result: `None` where
+/// that has to look.
+fn short(text: &[u8]) -> Option<Decimal> {
+    /// 64 bits hold so many digits.
+    const MOST: usize = 19;
+    if text.len() > MOST {
+        return None;
+    }
+    let (mut digits, mut places) = (0_u64, None);
+    for byte in text {
+        if byte.is_ascii_digit() {
+            digits = digits * 10 + u64::from(byte - b'0');
+            places = places.map(|places: u32| places + 1);
+        } else if *byte == b'.' && places.is_none() {
+            places = Some(0);
+        } else {
+            return None;
+        }
+    }
+    let begins_with_digit = text.first()?.is_ascii_digit();
+    let missing = match places {
+        None => Decimal::SCALE,
+        Some(0) => return None,
+        Some(places) => Decimal::SCALE.checked_sub(places)?,
+    };
+    begins_with_digit.then_some(Decimal {
+        mantissa: i128::from(digits) * 10_i128.pow(missing),
+    })
+}
+
+/// A number of any form.
+fn general(text: &str) -> Result<Decimal, DecimalError> {
+    let (negative, unsigned) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (whole, fraction) = match unsigned.split_once('.') {
+        Some((_, "")) => return Err(DecimalError::Malformed),
+        Some(parts) => parts,
+        None => (unsigned, ""),
+    };
+    if whole.is_empty() {
+        return Err(DecimalError::Malformed);
+    }
+    let mut mantissa: i128 = 0;
+    for byte in whole.bytes() {
+        if mantissa >= Decimal::MOST_WHOLE / 10 {
+            return Err(DecimalError::Overflow);
+        }
+        mantissa = mantissa * 10 + digit(byte)?;
+    }
+    let places = fraction.len().min(Decimal::SCALE as usize);
+    let (kept, zeros) = fraction.as_bytes().split_at(places);
+    for byte in kept {
+        mantissa = mantissa * 10 + digit(*byte)?;
+    }
+    for byte in zeros {
+        if digit(*byte)? != 0 {
+            return Err(DecimalError::TooPrecise);
+        }
+    }
+    for _ in places..Decimal::SCALE as usize {
+        mantissa *= 10;
+    }
+    Decimal::from_mantissa(if negative { -mantissa } else { mantissa }).ok_or(DecimalError::Overflow)
 }
 
 fn digit(byte: u8) -> Result<i128, DecimalError> {
@@ -181,13 +218,22 @@ mod tests {
     }
 
     #[test]
-    fn knows_the_ranges_of_the_columns() {
-        let largest: Decimal = "9999999999.99999999".parse().unwrap();
-        assert!(largest.fits(18));
-        let next = Decimal::from_mantissa(largest.mantissa() + 1).unwrap();
-        assert!(!next.fits(18));
-        assert!(next.fits(20));
+    fn knows_the_ranges() {
+        assert_eq!(Decimal::largest(18).to_string(), "9999999999.99999999");
+        let largest = Decimal::largest(Decimal::MAX_DIGITS).mantissa();
+        assert!(Decimal::from_mantissa(largest).is_some());
+        assert_eq!(Decimal::from_mantissa(largest + 1), None);
         assert_eq!(Decimal::from_mantissa(i128::MIN), None);
+    }
+
+    #[rstest]
+    #[case("39432.48000000", true)]
+    #[case("9999999999999999999", true)]
+    #[case("12345678901234567890", false)]
+    #[case("0.123456789", false)]
+    #[case("-1", false)]
+    fn the_quicker_way_is_the_usual_one(#[case] text: &str, #[case] taken: bool) {
+        assert_eq!(short(text.as_bytes()).is_some(), taken);
     }
 
     #[test]
@@ -214,6 +260,13 @@ mod tests {
         fn display_and_parse_are_inverse(mantissa in -10_i128.pow(37)..10_i128.pow(37)) {
             let number = Decimal::from_mantissa(mantissa).unwrap();
             prop_assert_eq!(number.to_string().parse(), Ok(number));
+        }
+
+        #[test]
+        fn the_quicker_way_never_finds_another_number(text in "-?[0-9]{0,14}\\.?[0-9]{0,14}[.x-]?") {
+            if let Some(number) = short(text.as_bytes()) {
+                prop_assert_eq!(general(&text), Ok(number));
+            }
         }
 
         #[test]

@@ -1,8 +1,9 @@
 //! The name of what is traded.
 
-use std::{borrow::Borrow, fmt, ops::Deref, str::FromStr, sync::Arc};
+use std::{borrow::Borrow, fmt, ops::Deref, str::FromStr};
 
 use serde::Serialize;
+use smol_str::SmolStr;
 
 /// Longest symbol in characters, as in the custom resource (`spec.ingest.symbols`).
 const MAX_CHARS: usize = 30;
@@ -23,11 +24,7 @@ pub enum SymbolError {
 /// A symbol in the exchange's upper-case spelling, such as `BTCUSDT`; not always ASCII. Cloning is cheap.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct Symbol(#[serde(serialize_with = "as_text")] Arc<str>);
-
-fn as_text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(text)
-}
+pub struct Symbol(SmolStr);
 
 impl Symbol {
     /// The symbol as text.
@@ -42,12 +39,13 @@ impl FromStr for Symbol {
     fn from_str(text: &str) -> Result<Self, SymbolError> {
         let refused =
             |c: char| c.is_whitespace() || c.is_control() || c.is_ascii_lowercase() || matches!(c, '/' | '@');
-        let mut length = 0;
-        for character in text.chars() {
-            if refused(character) {
+        let nearly_all = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+        let mut length = text.len();
+        if !text.bytes().all(nearly_all) {
+            if let Some(character) = text.chars().find(|character| refused(*character)) {
                 return Err(SymbolError::Character(character));
             }
-            length += 1;
+            length = text.chars().count();
         }
         if !(1..=MAX_CHARS).contains(&length) {
             return Err(SymbolError::Length(length));
