@@ -39,6 +39,8 @@ pub fn join(
         .set("enable.auto.offset.store", "false")
         .set("session.timeout.ms", session.as_millis().to_string())
         .set("heartbeat.interval.ms", (session / 5).as_millis().to_string())
+        // They tell whether the member is settled.
+        .set("statistics.interval.ms", (session / 5).as_millis().to_string())
         // Prefetch per partition: a second of a busy topic, and a bound on memory.
         .set("queued.min.messages", "20000")
         .set("queued.max.messages.kbytes", "8192")

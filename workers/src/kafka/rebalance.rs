@@ -1,11 +1,17 @@
 //! What the group coordinator gives to and takes from this process. The client's callback only passes it on: a lane
 //! needs time to finish a partition, and the callback must not block.
 
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
 use rdkafka::{
     TopicPartitionList,
     client::ClientContext,
     consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::KafkaError,
+    statistics::Statistics,
     types::RDKafkaRespErr,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -20,17 +26,33 @@ pub enum Rebalance {
     Revoked(Vec<i32>),
 }
 
-/// Passes rebalances on.
+/// The client's word for a member that has its share and hears from the coordinator (librdkafka: STATISTICS.md).
+const SETTLED: &str = "steady";
+
+/// Passes rebalances on, and knows when this process was last settled in its group.
 #[derive(Debug)]
 pub struct GroupContext {
     rebalances: UnboundedSender<Rebalance>,
+    settled: Mutex<Instant>,
 }
 
 impl GroupContext {
     /// The context of a consumer and the end that receives its rebalances.
     pub fn new() -> (Self, UnboundedReceiver<Rebalance>) {
         let (rebalances, receiver) = unbounded_channel();
-        (Self { rebalances }, receiver)
+        let context = Self {
+            rebalances,
+            settled: Mutex::new(Instant::now()),
+        };
+        (context, receiver)
+    }
+
+    /// How long ago the client was last seen to be settled, or to begin.
+    pub fn unsettled_for(&self) -> Duration {
+        self.settled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .elapsed()
     }
 }
 
@@ -38,6 +60,12 @@ impl ClientContext for GroupContext {
     /// The client's own log tells the same, and the client mends it by itself.
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "kafka client");
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        if statistics.cgrp.is_some_and(|group| group.join_state == SETTLED) {
+            *self.settled.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
     }
 }
 

@@ -34,6 +34,7 @@ use crate::{
         partition::{KafkaPartition, PartitionSource},
         rebalance::Rebalance,
     },
+    metrics::Reason,
 };
 
 /// Time that partitions have to close what is open before they are taken away: well within Kubernetes' 30 s and the
@@ -46,6 +47,9 @@ const TICK: Duration = Duration::from_secs(1);
 const TICKS_PER_LOOK: u64 = 5;
 const LOOK_LIMIT: Duration = Duration::from_secs(2);
 const REJOIN_PAUSE: Duration = Duration::from_secs(5);
+/// How many sessions a client may take to be settled in its group; then another takes its place. After all brokers were away
+/// librdkafka (2.12.1 was seen to) may never connect to the coordinator again.
+const SESSIONS_TO_SETTLE: u32 = 4;
 
 /// What a lane does with a partition.
 pub trait Lane: Send + Sync + 'static {
@@ -70,6 +74,21 @@ pub enum LaneError {
     /// A task that ended by itself: a defect of this program.
     #[error("the task of partition {0} ended unexpectedly")]
     TaskEnded(i32),
+    /// The coordinator is away, or the client does not find the way back to it.
+    #[error("no settled member of the group for {} s", .0.as_secs())]
+    NotSettled(Duration),
+}
+
+impl LaneError {
+    /// A stable CamelCase name of the error.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Kafka(_) => "KafkaUnavailable",
+            Self::UnknownPartition(..) => "PartitionUnknown",
+            Self::TaskEnded(_) => "TaskEnded",
+            Self::NotSettled(_) => "GroupNotSettled",
+        }
+    }
 }
 
 /// A lane and all that it needs to run.
@@ -115,7 +134,9 @@ impl<L: Lane> LaneRunner<L> {
             drop(rebalances);
             consumer::leave(consumer, LEAVE).await;
             if let Err(error) = end {
-                tracing::error!(lane = self.name, %error, "joining the group anew");
+                let reason = error.reason();
+                self.metrics.retries.get_or_create(&Reason { reason }).inc();
+                tracing::error!(lane = self.name, %error, reason, "joining the group anew");
                 tokio::select! {
                     () = sleep(REJOIN_PAUSE) => {}
                     () = stop.cancelled() => {}
@@ -150,6 +171,10 @@ impl<L: Lane> LaneRunner<L> {
                     self.metrics.show(&self.board.status());
                     if let Some((partition, _)) = owned.iter().find(|(_, owned)| owned.task.is_finished()) {
                         return Err(LaneError::TaskEnded(*partition));
+                    }
+                    let unsettled = consumer.context().unsettled_for();
+                    if unsettled > self.session * SESSIONS_TO_SETTLE {
+                        return Err(LaneError::NotSettled(unsettled));
                     }
                     if tick.is_multiple_of(TICKS_PER_LOOK) {
                         self.look_at_ends(consumer, owned.keys().copied().collect(), &looking);

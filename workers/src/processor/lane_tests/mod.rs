@@ -31,6 +31,7 @@ use super::{
 use crate::{
     audit::{archive::add_file, count::Counts},
     health::Health,
+    metrics::Reason,
     sink::{archive::memory::MemoryStore, dead_letter::DeadLetters},
 };
 
@@ -213,6 +214,25 @@ async fn partitions_move_between_members_without_loss_or_copy() {
     })
     .await;
     second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_does_not_settle_joins_anew_and_goes_on() {
+    let topic = Topic::new();
+    let store = Arc::new(MemoryStore::default());
+    topic.send_trades(0..25).await;
+    topic.cluster.broker_down(1).unwrap();
+    let member = Member::start(&topic, &store, "only");
+    let rejoined = || {
+        let reason = Reason {
+            reason: "GroupNotSettled",
+        };
+        member.metrics.retries.get_or_create(&reason).get() > 0
+    };
+    until("it gives its client up", rejoined).await;
+    topic.cluster.broker_up(1).unwrap();
+    until("all is archived", || archived(&store) == 100).await;
+    member.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
