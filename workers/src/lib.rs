@@ -19,6 +19,7 @@ pub mod ingest;
 pub mod kafka;
 pub mod metrics;
 pub mod model;
+mod panics;
 pub mod process;
 pub mod processor;
 pub mod recording;

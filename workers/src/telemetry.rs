@@ -4,12 +4,15 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
+use crate::panics;
+
 /// What is logged unless `RUST_LOG` says otherwise. The HDFS client warns of each file that it gives up, several in a second
 /// while HDFS has no room; the archive itself says what it waits for, and not as often.
 const DEFAULT_FILTER: &str = "info,hdfs_native=error";
 
 /// Starts logging to standard error. Call it once, first of all; a second call changes nothing.
 pub fn init() {
+    panics::keep_caught_quiet();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -2,12 +2,12 @@
 
 use std::{fmt, num::ParseIntError, str::FromStr};
 
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::Message;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     decode::{self, DecodeError},
-    kafka::headers::{EXCHANGE, PUT_BACK, REASON, RECV_US, SRC},
+    kafka::headers::{EXCHANGE, PUT_BACK, REASON, RECV_US, SRC, readable},
     model::Trade,
 };
 
@@ -105,7 +105,7 @@ impl<'a> Entry<'a> {
     /// Reads a record of the dead-letter topic.
     pub fn of(message: &'a impl Message) -> Self {
         let header = |name: &str| {
-            let mut headers = message.headers().into_iter().flat_map(Headers::iter);
+            let mut headers = message.headers().into_iter().flat_map(readable);
             let value = headers.find(|header| header.key == name)?.value?;
             std::str::from_utf8(value).ok()
         };

@@ -1,4 +1,8 @@
-//! Names of the record headers, all with values in text (design: Kafka record).
+//! The record headers, all with values in text (design: Kafka record).
+
+use rdkafka::message::{Header, Headers};
+
+use crate::panics::caught;
 
 /// The exchange's name, as in `crds::spec::Exchange::as_str`.
 pub const EXCHANGE: &str = "exchange";
@@ -20,3 +24,8 @@ pub const IDS_RESTARTED: &str = "IdsRestarted";
 pub const DEAD_LETTER: &str = "dead_letter";
 /// Of a note in the dead-letter topic: where the letter is that was put back, as `partition/offset`.
 pub const PUT_BACK: &str = "put_back";
+
+/// All headers of a record but those whose names are not UTF-8: Kafka lets such pass, and the client panics on them.
+pub fn readable(headers: &impl Headers) -> impl Iterator<Item = Header<'_, &[u8]>> {
+    (0..headers.count()).filter_map(|at| caught(|| headers.try_get(at)).flatten())
+}

@@ -1,10 +1,8 @@
 //! A record of the topic as the lanes see it, borrowed from the Kafka client's memory.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 
-use super::headers::{EXCHANGE, RECV_US, SRC};
+use super::headers::{EXCHANGE, RECV_US, SRC, readable};
 use crate::{
     decode::{self, DecodeError},
     model::Trade,
@@ -48,11 +46,7 @@ impl<'a> Record<'a> {
     }
 
     fn read(&mut self, headers: &'a impl Headers) {
-        for at in 0..headers.count() {
-            // On a name that is not UTF-8, which Kafka lets pass, the client panics.
-            let Ok(Some(header)) = catch_unwind(AssertUnwindSafe(|| headers.try_get(at))) else {
-                continue;
-            };
+        for header in readable(headers) {
             let text = header.value.and_then(|value| str::from_utf8(value).ok());
             match header.key {
                 EXCHANGE => self.exchange = text,

@@ -21,7 +21,7 @@ pub struct Memory {
     pub late_ms: i64,
     /// When the newest acknowledged trade happened, microseconds since 1970; 0 when that is not known.
     pub last_trade_us: i64,
-    /// The highest id of which the time is known; absent in what an older version kept.
+    /// The id and time that tell whether the ids begin again; absent in what an older version kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
 }

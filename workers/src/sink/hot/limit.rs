@@ -15,6 +15,8 @@ const SLOWER: f64 = 1.5;
 const DRIFT: f64 = 1.001;
 /// Sizes of requests: from 1, 4, 16 and 64 rows on.
 const SIZES: usize = 4;
+/// Up to this limit the queue is short enough for a size's first latency to count as one without a queue.
+const LOW: usize = 8;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,21 +55,25 @@ struct Size {
     seconds: f64,
     /// Mean latency of a round without a queue, seconds.
     unloaded: Option<f64>,
+    /// That was before the limit last fell to its lowest.
+    outdated: bool,
 }
 
 impl Size {
-    /// What the answers of this round would have taken without a queue, seconds. With the fewest requests there is no queue of
-    /// ours: then a slower round means that the cluster itself is slower.
-    fn expected(&mut self, fewest: bool) -> f64 {
+    /// What the answers of this round would have taken without a queue, seconds. What is first seen at a high limit may have
+    /// waited, so half of it is assumed: should that be too little the limit falls, and all is measured anew.
+    fn expected(&mut self, low: bool) -> f64 {
         if self.answers == 0 {
             return 0.0;
         }
         let answers = f64::from(self.answers);
         let mean = self.seconds / answers;
         let unloaded = match self.unloaded {
-            Some(unloaded) if !fewest => mean.min(unloaded * DRIFT),
+            Some(unloaded) if !(self.outdated && low) => mean.min(unloaded * DRIFT),
+            None if !low => mean / 2.0,
             _ => mean,
         };
+        self.outdated &= !low;
         self.unloaded = Some(unloaded);
         unloaded * answers
     }
@@ -113,9 +119,9 @@ impl Limit {
     }
 
     fn end_round(&mut self, in_flight: usize) {
-        let fewest = self.now <= *self.bounds.start();
+        let low = self.now <= LOW;
         let took: f64 = self.sizes.iter().map(|size| size.seconds).sum();
-        let expected: f64 = self.sizes.iter_mut().map(|size| size.expected(fewest)).sum();
+        let expected: f64 = self.sizes.iter_mut().map(|size| size.expected(low)).sum();
         if took > expected * SLOWER {
             self.halve(in_flight);
             return;
@@ -128,6 +134,12 @@ impl Limit {
 
     fn halve(&mut self, in_flight: usize) {
         self.now = (self.now / 2).max(*self.bounds.start());
+        if self.now == *self.bounds.start() {
+            // With the fewest requests there is no queue of ours: the cluster itself is slower than it was.
+            for size in &mut self.sizes {
+                size.outdated = true;
+            }
+        }
         self.stale = in_flight.saturating_sub(1);
         self.begin_round();
     }
@@ -240,14 +252,27 @@ mod tests {
     #[test]
     fn requests_of_unlike_size_are_not_held_against_each_other() {
         let mut limit = Limit::new(1..=256);
-        for _ in 0..1_000 {
-            limit.note(served(1, 2_000), limit.now());
+        let mut serve = |rows, micros| {
+            for _ in 0..1_000 {
+                limit.note(served(rows, micros), limit.now());
+            }
+            limit.now()
+        };
+        serve(1, 2_000);
+        let both_known = serve(200, 20_000);
+        assert!(serve(1, 2_000) > both_known);
+        assert!(serve(200, 20_000) > both_known);
+    }
+
+    #[test]
+    fn a_queue_that_requests_of_a_new_size_find_is_not_taken_for_their_latency() {
+        let mut limit = risen(256, 256);
+        for _ in 0..200_000 {
+            let queue = f64::from(u32::try_from(limit.now().max(20)).unwrap()) / 20.0;
+            let latency = Duration::from_millis(10).mul_f64(queue);
+            limit.note(Outcome::Served { rows: 200, latency }, limit.now());
         }
-        let before = limit.now();
-        for _ in 0..1_000 {
-            limit.note(served(200, 20_000), limit.now());
-        }
-        assert!(limit.now() > before, "{limit:?}");
+        assert!(limit.now() <= 40, "{limit:?}");
     }
 
     /// The limits that a cluster sees which serves so many requests at a time and lets the others wait, when the requests are of
