@@ -6,6 +6,7 @@
 
 mod broken_input;
 mod candles;
+mod compaction;
 mod convergence;
 mod deaths;
 mod deletion;
@@ -75,7 +76,7 @@ macro_rules! case {
     };
 }
 
-const CASES: [Case; 37] = [
+const CASES: [Case; 38] = [
     case!(plain::every_trade_is_in_all_three_places_once),
     case!(placement::every_pod_runs_on_its_site),
     case!(placement::a_site_without_nodes_is_named),
@@ -99,6 +100,7 @@ const CASES: [Case; 37] = [
     case!(replay::a_recording_holds_what_was_streamed),
     case!(spark::it_reads_what_others_read),
     case!(candles::they_equal_an_independent_computation),
+    case!(compaction::a_day_that_is_over_is_merged_and_no_reader_notices),
     case!(deaths::no_reader_ever_sees_a_trade_twice),
     // Leaves a testbed behind that was not made with two NameNodes, which the following tests take for any other.
     case!(new failovers::one_name_node_becomes_two),
