@@ -99,12 +99,9 @@ if wanted operator || wanted workers || wanted exchange-sim; then
   command -v cargo >/dev/null || die "cargo is needed to build the Rust images. Install Rust with rustup (rust-toolchain.toml names the version) and run this again."
   metadata=$(cd "$repo_dir" && cargo metadata --format-version 1 --no-deps --locked)
   workspace_version=$(jq -r '.packages[] | select(.name == "operator").version' <<<"$metadata")
-  # Binaries made elsewhere (images/README.md says when) are taken as they are.
-  release=${RUST_BINARIES:-}
-  if [[ -z $release ]]; then
-    release=$(release_folder)
-    step "build release binaries" build_binaries
-  fi
+  release=$(release_folder)
+  # Binaries made elsewhere are taken as they are.
+  [[ -n ${RUST_BINARIES:-} ]] || step "build release binaries" build_binaries
   ! wanted operator || rust operator operator crdgen
   ! wanted workers || rust workers ingest processor auditor compactor replay-dlq
   ! wanted exchange-sim || rust exchange-sim exchange-sim

@@ -98,7 +98,9 @@ require() {
   step "install $*" apt_install "$@"
 }
 
-# release_folder: where Cargo puts this workspace's release binaries.
+# release_folder: where this workspace's release binaries are: where Cargo puts them, or where others were made (images/README.md
+# says when).
 release_folder() {
+  [[ -z ${RUST_BINARIES:-} ]] || { realpath "$RUST_BINARIES" && return; }
   cargo metadata --manifest-path "$repo_dir/Cargo.toml" --format-version 1 --no-deps --locked | jq -r '.target_directory + "/release"'
 }
