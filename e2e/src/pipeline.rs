@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     cluster::Cluster,
     progress::{Look, until},
+    testbed::READY_LIMIT,
 };
 
 /// One `CryptoPipeline` object.
@@ -88,6 +89,13 @@ impl Pipeline {
         self.api()
             .patch(&self.name, &PatchParams::default(), &patch)
             .await?;
+        Ok(())
+    }
+
+    /// Changes a part of the spec and waits until that is done.
+    pub async fn settle(&self, spec: Value) -> Result<()> {
+        self.change(spec).await?;
+        self.wait_ready(READY_LIMIT).await?;
         Ok(())
     }
 

@@ -1,7 +1,5 @@
 //! Candles are those of the trades, however the trades came.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use e2e::{candles, stream::Stream, testbed::Testbed};
 use exchange_sim::Fault;
@@ -49,8 +47,6 @@ pub async fn they_equal_an_independent_computation(bed: &Testbed) -> Result<()> 
 
 async fn ingest_replicas(bed: &Testbed, replicas: usize) -> Result<()> {
     bed.pipeline
-        .change(json!({"ingest": {"replicas": replicas}}))
-        .await?;
-    bed.pipeline.wait_ready(Duration::from_mins(2)).await?;
-    Ok(())
+        .settle(json!({"ingest": {"replicas": replicas}}))
+        .await
 }

@@ -67,10 +67,8 @@ pub async fn a_day_that_is_over_is_merged_and_no_reader_notices(bed: &Testbed) -
 
 async fn archive(bed: &Testbed, archive: Value) -> Result<()> {
     bed.pipeline
-        .change(json!({"processor": {"archive": archive}}))
-        .await?;
-    bed.pipeline.wait_ready(Duration::from_mins(3)).await?;
-    Ok(())
+        .settle(json!({"processor": {"archive": archive}}))
+        .await
 }
 
 /// How many files the runs of which there still is a pod made into how many, by their own words.

@@ -106,7 +106,5 @@ async fn a_running_processor(bed: &Testbed, random: &mut Random) -> Result<Strin
 
 async fn processors(bed: &Testbed, replicas: i32, roll_interval: &str) -> Result<()> {
     let processor = json!({"replicas": replicas, "archive": {"rollInterval": roll_interval}});
-    bed.pipeline.change(json!({ "processor": processor })).await?;
-    bed.pipeline.wait_ready(Duration::from_mins(3)).await?;
-    Ok(())
+    bed.pipeline.settle(json!({ "processor": processor })).await
 }

@@ -39,8 +39,7 @@ pub async fn one_name_node_becomes_two(cluster: &Cluster) -> Result<()> {
     bed.pipeline.wait_ready(READY_LIMIT).await?;
     survives_with_data(&bed, "GROW", async |pipeline| {
         let began = Timestamp::now();
-        pipeline.change(json!({"hdfs": {"nameNodes": 2}})).await?;
-        pipeline.wait_ready(READY_LIMIT).await?;
+        pipeline.settle(json!({"hdfs": {"nameNodes": 2}})).await?;
         let name_nodes = pipeline.pods(Role::NameNode).await?.len();
         ensure!(
             name_nodes == 2,

@@ -1,16 +1,8 @@
 //! The object is changed while trades stream.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use crds::names::Role;
-use e2e::{
-    chaos::is_ready,
-    progress::note,
-    readers,
-    stream::Stream,
-    testbed::{READY_LIMIT, Testbed},
-};
+use e2e::{chaos::is_ready, progress::note, readers, stream::Stream, testbed::Testbed};
 use serde_json::json;
 
 const SETTING: &str = "log.segment.bytes";
@@ -34,8 +26,7 @@ pub async fn a_changed_config_reaches_the_running_system(bed: &Testbed) -> Resul
     };
 
     let change = json!({"kafka": {"config": {SETTING: value}}, "processor": {"replicas": 2}});
-    bed.pipeline.change(change).await?;
-    bed.pipeline.wait_ready(READY_LIMIT).await?;
+    bed.pipeline.settle(change).await?;
     let after = readers::read(&bed.pipeline, &["broker-config", SETTING]).await?;
     ensure!(
         after == vec![value; brokers],
@@ -51,7 +42,5 @@ pub async fn a_changed_config_reaches_the_running_system(bed: &Testbed) -> Resul
 
     stream.flow(200).await?;
     stream.end_complete().await?;
-    bed.pipeline.change(json!({"processor": {"replicas": 1}})).await?;
-    bed.pipeline.wait_ready(Duration::from_mins(2)).await?;
-    Ok(())
+    bed.pipeline.settle(json!({"processor": {"replicas": 1}})).await
 }

@@ -60,9 +60,8 @@ pub async fn a_dump_is_played_into_all_three_places(bed: &Testbed) -> Result<()>
 pub async fn a_recording_holds_what_was_streamed(bed: &Testbed) -> Result<()> {
     let symbols = bed.pipeline.get().await?.spec.ingest.symbols;
     bed.pipeline
-        .change(json!({"ingest": {"record": true, "recording": {"rotateInterval": "10s"}}}))
+        .settle(json!({"ingest": {"record": true, "recording": {"rotateInterval": "10s"}}}))
         .await?;
-    bed.pipeline.wait_ready(LIMIT).await?;
     let stream = Stream::open(&bed.pipeline, &bed.sim, "FILM").await?;
     stream.flow(500).await?;
     let recorded = stream.symbols.clone();
@@ -100,8 +99,6 @@ async fn play(bed: &Testbed, files: Value, symbols: &[String]) -> Result<ReplayS
 /// Listens to the exchange again.
 async fn listen(bed: &Testbed, symbols: &[String]) -> Result<()> {
     bed.pipeline
-        .change(json!({"ingest": {"source": "exchange", "replay": null, "symbols": symbols}}))
-        .await?;
-    bed.pipeline.wait_ready(LIMIT).await?;
-    Ok(())
+        .settle(json!({"ingest": {"source": "exchange", "replay": null, "symbols": symbols}}))
+        .await
 }

@@ -16,9 +16,8 @@ pub async fn processors_come_and_go_during_the_stream(bed: &Testbed) -> Result<(
     let stream = Stream::open(&bed.pipeline, &bed.sim, "SCALE").await?;
     for replicas in [3, 1] {
         bed.pipeline
-            .change(json!({"processor": {"replicas": replicas}}))
+            .settle(json!({"processor": {"replicas": replicas}}))
             .await?;
-        bed.pipeline.wait_ready(Duration::from_mins(2)).await?;
         wait_shared(bed, replicas).await?;
         stream.flow(200).await?;
     }

@@ -19,8 +19,7 @@ pub async fn symbols_move_between_shards_without_a_gap(bed: &Testbed) -> Result<
     // Names that shard 0 of three does not read.
     let stream = Stream::open(&bed.pipeline, &bed.sim, "SHARD").await?;
     for shards in [3, 1] {
-        bed.pipeline.change(json!({"ingest": {"shards": shards}})).await?;
-        bed.pipeline.wait_ready(Duration::from_mins(2)).await?;
+        bed.pipeline.settle(json!({"ingest": {"shards": shards}})).await?;
         wait_shared(bed, &stream.symbols, shards).await?;
         stream.flow(200).await?;
     }

@@ -218,10 +218,8 @@ async fn kill(bed: &Testbed, role: Role) -> Result<()> {
 
 async fn replicas(bed: &Testbed, replicas: usize) -> Result<()> {
     bed.pipeline
-        .change(json!({"ingest": {"replicas": replicas}}))
-        .await?;
-    bed.pipeline.wait_ready(Duration::from_mins(2)).await?;
-    Ok(())
+        .settle(json!({"ingest": {"replicas": replicas}}))
+        .await
 }
 
 /// Waits until both workers hear every symbol: what the next kill leaves alone must be a feed.

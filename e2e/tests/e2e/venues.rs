@@ -33,8 +33,6 @@ pub async fn coinbase_is_read_without_a_loss(bed: &Testbed) -> Result<()> {
     stream.end_repaired().await?;
 
     bed.pipeline
-        .change(json!({"ingest": {"exchange": before.exchange, "symbols": before.symbols}}))
-        .await?;
-    bed.pipeline.wait_ready(Duration::from_mins(2)).await?;
-    Ok(())
+        .settle(json!({"ingest": {"exchange": before.exchange, "symbols": before.symbols}}))
+        .await
 }

@@ -41,7 +41,5 @@ async fn main() -> Result<()> {
 
 /// Changes the processor and waits until that is done.
 async fn processors(bed: &Testbed, processor: Value) -> Result<()> {
-    bed.pipeline.change(json!({ "processor": processor })).await?;
-    bed.pipeline.wait_ready(LIMIT).await?;
-    Ok(())
+    bed.pipeline.settle(json!({ "processor": processor })).await
 }
