@@ -9,6 +9,7 @@
     read.py dead-letters            records of the dead-letter topic
     read.py produce KEY VALUE       writes one record to the topic
     read.py broker-config NAME      the value of a setting at each broker
+    read.py backdate HOURS          makes every file of the archive look older, for what waits until it is
 
 Where things are is read from the auditor's configuration.
 """
@@ -221,6 +222,13 @@ def broker_config(config, name):
     admin.close()
 
 
+def backdate(config, hours):
+    archive = Archive(config["hdfs"])
+    for path, (_length, changed) in archive.files():
+        archive.set_changed(path, changed - int(hours) * 3_600_000)
+        yield path
+
+
 COMMANDS = {
     "topic": topic,
     "late": late,
@@ -231,6 +239,7 @@ COMMANDS = {
     "dead-letters": dead_letters,
     "produce": produce,
     "broker-config": broker_config,
+    "backdate": backdate,
 }
 
 

@@ -13,10 +13,11 @@ class Archive:
         self.user = hdfs["user"]
         self.host = active_name_node(hdfs)
 
-    def open(self, path, operation):
-        query = urllib.parse.urlencode({"op": operation, "user.name": self.user})
+    def open(self, path, operation, method="GET", **arguments):
+        query = urllib.parse.urlencode({"op": operation, "user.name": self.user, **arguments})
         path = urllib.parse.quote(f"{self.root}{path}")
-        return urllib.request.urlopen(f"http://{self.host}:9870/webhdfs/v1{path}?{query}", timeout=30)
+        request = urllib.request.Request(f"http://{self.host}:9870/webhdfs/v1{path}?{query}", method=method)
+        return urllib.request.urlopen(request, timeout=30)
 
     def files(self, folder=""):
         """Path, size and time of change of every visible Parquet file, paths from the archive's folder on."""
@@ -28,6 +29,9 @@ class Archive:
                 yield from self.files(path)
             elif path.endswith(".parquet"):
                 yield path, (entry["length"], entry["modificationTime"])
+
+    def set_changed(self, path, milliseconds):
+        self.open(path, "SETTIMES", "PUT", modificationtime=milliseconds).close()
 
     def read(self, path):
         with self.open(path, "OPEN") as data:

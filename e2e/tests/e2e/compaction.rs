@@ -8,7 +8,7 @@ use e2e::{
     audit,
     pipeline::{Pipeline, current_condition},
     progress::note,
-    proof,
+    proof, readers,
     stream::Stream,
     testbed::Testbed,
 };
@@ -33,6 +33,8 @@ pub async fn a_day_that_is_over_is_merged_and_no_reader_notices(bed: &Testbed) -
     stream.flow(TRADES).await?;
     stream.end_complete().await?;
     let before = audit::report(&bed.pipeline, &symbols).await?;
+    // A file is left alone until no writer can have forgotten of it.
+    readers::read(&bed.pipeline, &["backdate", "4"]).await?;
 
     archive(
         bed,
