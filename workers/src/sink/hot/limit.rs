@@ -329,7 +329,8 @@ mod tests {
             let capacity = usize::try_from(capacity).unwrap();
             let (least, most) = (seen.iter().min().unwrap(), seen.iter().max().unwrap());
             prop_assert!(*least * 4 / 3 + 2 >= capacity, "idle: {least} of {capacity}");
-            prop_assert!(*most <= 2 * capacity, "a queue of {most} at {capacity}");
+            // Up to `LOW` a queue is not told from none.
+            prop_assert!(*most <= (2 * capacity).max(LOW), "a queue of {most} at {capacity}");
         }
     }
 }
