@@ -13,7 +13,7 @@ use e2e::{
     testbed::Testbed,
 };
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::LogParams;
+use kube::{ResourceExt, api::LogParams};
 use serde_json::{Value, json};
 
 /// 435 trades a second of both symbols together.
@@ -75,14 +75,14 @@ async fn archive(bed: &Testbed, archive: Value) -> Result<()> {
 
 /// How many files the runs of which there still is a pod made into how many, by their own words.
 async fn merged(pipeline: &Pipeline) -> Result<(u64, u64)> {
-    let pods = pipeline
+    let pods: Vec<Pod> = pipeline
         .cluster
-        .pod_names(&pipeline.namespace, "app.kubernetes.io/component=compactor")
+        .list(&pipeline.namespace, "app.kubernetes.io/component=compactor")
         .await?;
     let (mut files, mut made) = (0, 0);
-    for pod in pods {
+    for pod in pods.iter().filter(|pod| has_succeeded(pod)) {
         let api = pipeline.cluster.api::<Pod>(&pipeline.namespace);
-        let log = api.logs(&pod, &LogParams::default()).await?;
+        let log = api.logs(&pod.name_any(), &LogParams::default()).await?;
         for line in log.lines().filter(|line| line.contains(" became ")) {
             note(line);
             files += number_before(line, " files of ")?;
@@ -90,6 +90,11 @@ async fn merged(pipeline: &Pipeline) -> Result<(u64, u64)> {
         }
     }
     Ok((files, made))
+}
+
+fn has_succeeded(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    status.and_then(|status| status.phase.as_deref()) == Some("Succeeded")
 }
 
 fn number_before(line: &str, words: &str) -> Result<u64> {
