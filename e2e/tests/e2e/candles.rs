@@ -14,7 +14,7 @@ const ROUNDS: usize = 5;
 /// Two workers listen, so that every trade comes twice; some are missed by both and repaired late, some come twice to each, some
 /// are held back. Every candle equals, field by field, what Python computes from all trades.
 pub async fn they_equal_an_independent_computation(bed: &Testbed) -> Result<()> {
-    ingest_replicas(bed, 2).await?;
+    bed.pipeline.settle(json!({"ingest": {"replicas": 2}})).await?;
     let stream = Stream::open_at(&bed.pipeline, &bed.sim, "CANDLE", SPEED).await?;
     let symbols = stream.symbols.clone();
     for _ in 0..ROUNDS {
@@ -42,11 +42,5 @@ pub async fn they_equal_an_independent_computation(bed: &Testbed) -> Result<()> 
         compared.copies > 0 && compared.late > 0,
         "no trade came twice, or none came late: {compared:?}"
     );
-    ingest_replicas(bed, 1).await
-}
-
-async fn ingest_replicas(bed: &Testbed, replicas: usize) -> Result<()> {
-    bed.pipeline
-        .settle(json!({"ingest": {"replicas": replicas}}))
-        .await
+    bed.pipeline.settle(json!({"ingest": {"replicas": 1}})).await
 }

@@ -69,7 +69,7 @@ pub async fn every_fault_is_outlived(bed: &Testbed) -> Result<()> {
 
 /// Two feeds: one dies, then the other, and no id is ever missing.
 pub async fn two_replicas_have_no_gap(bed: &Testbed) -> Result<()> {
-    replicas(bed, 2).await?;
+    bed.pipeline.settle(json!({"ingest": {"replicas": 2}})).await?;
     let stream = Stream::open(&bed.pipeline, &bed.sim, "TWIN").await?;
     let symbols = stream.symbols.clone();
     for _ in 0..2 {
@@ -78,7 +78,7 @@ pub async fn two_replicas_have_no_gap(bed: &Testbed) -> Result<()> {
         stream.flow(TRADES).await?;
     }
     stream.end_unbroken().await?;
-    replicas(bed, 1).await
+    bed.pipeline.settle(json!({"ingest": {"replicas": 1}})).await
 }
 
 /// A symbol's ids begin again: its trades are dead letters, and the status says so until the symbol is given up.
@@ -214,12 +214,6 @@ async fn kill(bed: &Testbed, role: Role) -> Result<()> {
     let namespace = &bed.pipeline.namespace;
     let victim = chaos::kill(&bed.cluster, namespace, &labels, None).await?;
     chaos::wait_healed(&bed.cluster, namespace, &labels, &victim).await
-}
-
-async fn replicas(bed: &Testbed, replicas: usize) -> Result<()> {
-    bed.pipeline
-        .settle(json!({"ingest": {"replicas": replicas}}))
-        .await
 }
 
 /// Waits until both workers hear every symbol: what the next kill leaves alone must be a feed.
