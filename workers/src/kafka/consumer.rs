@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::rebalance::{GroupContext, Rebalance};
 
-/// A consumer whose partitions are read through queues of their own.
+/// A consumer that takes part in the group and commits. It reads nothing: `kafka::fetch` does.
 pub type GroupConsumer = StreamConsumer<GroupContext>;
 
 /// How long the group waits for a member that was killed before its partitions go to others. Kafka's default is 45 s.
@@ -41,10 +41,6 @@ pub fn join(
         .set("heartbeat.interval.ms", (session / 5).as_millis().to_string())
         // They tell whether the member is settled.
         .set("statistics.interval.ms", (session / 5).as_millis().to_string())
-        // Prefetch per partition: a second of a busy topic, and a bound on memory.
-        .set("queued.min.messages", "20000")
-        .set("queued.max.messages.kbytes", "8192")
-        .set("fetch.wait.max.ms", "100")
         .set("reconnect.backoff.max.ms", "2000")
         .set("topic.metadata.refresh.interval.ms", "30000")
         .create_with_context(context)?;
@@ -52,8 +48,21 @@ pub fn join(
     Ok((Arc::new(consumer), rebalances))
 }
 
-/// The partitions as the client wants them. The offset is only where fetching begins until the lane has sought.
-pub fn partition_list(topic: &str, partitions: &[i32]) -> TopicPartitionList {
+/// Takes partitions that the group has assigned.
+pub fn take(consumer: &GroupConsumer, topic: &str, partitions: &[i32]) -> Result<(), KafkaError> {
+    let list = partition_list(topic, partitions);
+    consumer.incremental_assign(&list)?;
+    // So that the client fetches nothing of them itself.
+    consumer.pause(&list)
+}
+
+/// Gives up partitions that the group takes away.
+pub fn give_up(consumer: &GroupConsumer, topic: &str, partitions: &[i32]) -> Result<(), KafkaError> {
+    consumer.incremental_unassign(&partition_list(topic, partitions))
+}
+
+/// The partitions as the client wants them. The offset means nothing.
+fn partition_list(topic: &str, partitions: &[i32]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for partition in partitions {
         list.add_partition(topic, *partition);

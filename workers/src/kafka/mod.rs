@@ -3,6 +3,7 @@
 pub mod arrivals;
 pub mod bounded;
 pub mod consumer;
+pub mod fetch;
 pub mod headers;
 pub mod partition;
 pub mod producer;

@@ -2,21 +2,27 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt};
 use rdkafka::{
     TopicPartitionList,
-    consumer::{CommitMode, Consumer, stream_consumer::StreamPartitionQueue},
+    consumer::{CommitMode, Consumer},
     error::KafkaError,
     topic_partition_list::Offset,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
-use super::{consumer::GroupConsumer, rebalance::GroupContext, record::Record};
+use super::{
+    consumer::GroupConsumer,
+    fetch::{Fetching, OutOfRange, Place, Records, Wait},
+    record::Record,
+};
 
 const CALL_LIMIT: Duration = Duration::from_secs(5);
-/// A seek is refused until the fetcher has started, a moment after the assignment.
-const SEEK_RETRY: Duration = Duration::from_millis(50);
+/// Until Kafka is asked again where a partition begins.
+const PAUSE: Duration = Duration::from_millis(500);
 /// Records taken between two looks at the clock and at the other tasks.
 const SLICE: usize = 1_024;
 
@@ -104,31 +110,68 @@ pub trait PartitionSource: Send + Sync {
     fn stop(&self) -> &CancellationToken;
 }
 
-/// A partition that the group has assigned to this process.
+/// A partition that the group has assigned to this process. The group's client tells its extent and commits; its records come
+/// over a connection of their own.
 pub struct KafkaPartition {
     consumer: Arc<GroupConsumer>,
-    queue: StreamPartitionQueue<GroupContext>,
-    topic: String,
-    partition: i32,
+    place: Place,
+    wait: Wait,
     stop: CancellationToken,
+    /// Where the next record is read.
+    next: i64,
+    records: Records,
+    /// Absent before the first seek, and where fetching has to begin anew.
+    fetching: Option<Fetching>,
 }
 
 impl KafkaPartition {
-    /// Call it before the partition is assigned in the client, so that no record goes elsewhere. `None` when the client
-    /// does not know the partition.
-    pub fn new(
-        consumer: &Arc<GroupConsumer>,
-        topic: &str,
-        partition: i32,
-        stop: CancellationToken,
-    ) -> Option<Self> {
-        Some(Self {
-            queue: consumer.split_partition_queue(topic, partition)?,
+    /// Reads nothing before the first seek.
+    pub fn new(consumer: &Arc<GroupConsumer>, place: Place, wait: Wait, stop: CancellationToken) -> Self {
+        Self {
             consumer: consumer.clone(),
-            topic: topic.to_owned(),
-            partition,
+            place,
+            wait,
             stop,
-        })
+            next: 0,
+            records: Records::default(),
+            fetching: None,
+        }
+    }
+
+    /// The next record is the first one at `offset` or after it.
+    fn begin(&mut self, offset: i64) {
+        self.next = offset;
+        self.records = Records::from(offset);
+        self.fetching = Some(Fetching::start(self.place.clone(), offset, self.wait));
+    }
+
+    /// Waits until there are records to be read.
+    async fn more(&mut self) {
+        let Some(fetching) = &mut self.fetching else {
+            return self.begin_where_it_begins().await;
+        };
+        match fetching.next().await {
+            Some(Ok(chunk)) => self.records.put(chunk),
+            Some(Err(OutOfRange)) => self.fetching = None,
+            None => {
+                tracing::error!(
+                    partition = self.place.partition,
+                    "fetching ended unexpectedly; it begins again"
+                );
+                self.begin(self.next);
+            }
+        }
+    }
+
+    /// Goes on at the oldest record, as `auto.offset.reset=earliest` has it: the lane sees by the offset what that means.
+    async fn begin_where_it_begins(&mut self) {
+        match self.extent().await {
+            Ok(extent) => self.begin(extent.low),
+            Err(error) => {
+                tracing::warn!(partition = self.place.partition, %error, "cannot find the oldest record for the moment");
+                sleep(PAUSE).await;
+            }
+        }
     }
 
     /// Runs a call of the client that blocks.
@@ -136,7 +179,8 @@ impl KafkaPartition {
         &self,
         call: impl FnOnce(&GroupConsumer, &str, i32) -> Result<T, KafkaError> + Send + 'static,
     ) -> Result<T, KafkaError> {
-        let (consumer, topic, partition) = (self.consumer.clone(), self.topic.clone(), self.partition);
+        let (consumer, topic) = (self.consumer.clone(), self.place.topic.clone());
+        let partition = self.place.partition;
         tokio::task::spawn_blocking(move || call(&consumer, &topic, partition))
             .await
             .unwrap_or(Err(KafkaError::Canceled))
@@ -145,7 +189,7 @@ impl KafkaPartition {
 
 impl PartitionSource for KafkaPartition {
     fn partition(&self) -> i32 {
-        self.partition
+        self.place.partition
     }
 
     async fn extent(&self) -> Result<Extent, SourceError> {
@@ -163,56 +207,40 @@ impl PartitionSource for KafkaPartition {
                 end: extent.high,
             });
         }
-        let start = Offset::Offset(offset.max(extent.low));
-        // Records that were fetched before are dropped by the client.
-        let give_up = Instant::now() + CALL_LIMIT;
-        loop {
-            let sought = self
-                .blocking(move |consumer, topic, partition| {
-                    consumer.seek(topic, partition, start, CALL_LIMIT)
-                })
-                .await;
-            match sought {
-                Ok(()) => return Ok(extent),
-                Err(error) if Instant::now() > give_up || self.stop.is_cancelled() => {
-                    return Err(error.into());
-                }
-                Err(_) => tokio::time::sleep(SEEK_RETRY).await,
-            }
-        }
+        self.begin(offset.max(extent.low));
+        Ok(extent)
     }
 
     async fn read(&mut self, deadline: Instant, mut take: impl FnMut(&Record<'_>) -> Flow + Send) -> ReadEnd {
-        let mut messages = self.queue.stream();
+        let stop = self.stop.clone();
         loop {
-            for _ in 0..SLICE {
-                // What is there is taken without going through the scheduler.
-                match messages.next().now_or_never().flatten() {
-                    Some(Ok(message)) => {
-                        if take(&Record::of(&message)) == Flow::Enough {
-                            return ReadEnd::Enough;
-                        }
-                    }
-                    Some(Err(error)) => report(&error, self.partition),
-                    None => break,
+            let mut records = self.records.batch();
+            let mut left = SLICE;
+            while left > 0
+                && let Some(record) = records.next()
+            {
+                left -= 1;
+                self.next = record.offset + 1;
+                if take(&record) == Flow::Enough {
+                    return ReadEnd::Enough;
                 }
             }
-            if self.stop.is_cancelled() {
+            drop(records);
+            if stop.is_cancelled() {
                 return ReadEnd::Stopped;
             }
-            let next = tokio::select! {
-                next = timeout_at(deadline, messages.next()) => next,
-                () = self.stop.cancelled() => return ReadEnd::Stopped,
-            };
-            match next {
-                Err(_) => return ReadEnd::Deadline,
-                Ok(Some(Ok(message))) => {
-                    if take(&Record::of(&message)) == Flow::Enough {
-                        return ReadEnd::Enough;
-                    }
+            if left == 0 || self.records.open_next() {
+                if Instant::now() >= deadline {
+                    return ReadEnd::Deadline;
                 }
-                Ok(Some(Err(error))) => report(&error, self.partition),
-                Ok(None) => return ReadEnd::Stopped,
+                yield_now().await;
+                continue;
+            }
+            tokio::select! {
+                more = timeout_at(deadline, self.more()) => if more.is_err() {
+                    return ReadEnd::Deadline;
+                },
+                () = stop.cancelled() => return ReadEnd::Stopped,
             }
         }
     }
@@ -220,19 +248,14 @@ impl PartitionSource for KafkaPartition {
     fn commit(&self, next: i64) {
         let mut offsets = TopicPartitionList::with_capacity(1);
         let committed = offsets
-            .add_partition_offset(&self.topic, self.partition, Offset::Offset(next))
+            .add_partition_offset(&self.place.topic, self.place.partition, Offset::Offset(next))
             .and_then(|()| self.consumer.commit(&offsets, CommitMode::Async));
         if let Err(error) = committed {
-            tracing::debug!(partition = self.partition, %error, "offset not committed");
+            tracing::debug!(partition = self.place.partition, %error, "offset not committed");
         }
     }
 
     fn stop(&self) -> &CancellationToken {
         &self.stop
     }
-}
-
-/// The client reconnects by itself; nothing is lost by an error here.
-fn report(error: &KafkaError, partition: i32) {
-    tracing::warn!(partition, %error, "cannot fetch from Kafka for the moment");
 }

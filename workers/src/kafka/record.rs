@@ -1,4 +1,4 @@
-//! A record of the topic as the lanes see it, borrowed from the Kafka client's memory.
+//! A record of the topic as the lanes see it, borrowed from the memory that it came in.
 
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 
@@ -47,13 +47,19 @@ impl<'a> Record<'a> {
 
     fn read(&mut self, headers: &'a impl Headers) {
         for header in readable(headers) {
-            let text = header.value.and_then(|value| str::from_utf8(value).ok());
-            match header.key {
-                EXCHANGE => self.exchange = text,
-                RECV_US => self.recv_us = text.and_then(|text| text.parse().ok()),
-                SRC => self.src = text,
-                _ => {}
-            }
+            self.note(header.key.as_bytes(), header.value);
+        }
+    }
+
+    /// Takes a header; one of another name is passed over.
+    pub fn note(&mut self, name: &[u8], value: Option<&'a [u8]>) {
+        let text = || value.and_then(|value| str::from_utf8(value).ok());
+        if name == EXCHANGE.as_bytes() {
+            self.exchange = text();
+        } else if name == RECV_US.as_bytes() {
+            self.recv_us = text().and_then(|text| text.parse().ok());
+        } else if name == SRC.as_bytes() {
+            self.src = text();
         }
     }
 

@@ -10,7 +10,10 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{context::PartitionContext, lane::Lane, roll::RollPolicy};
 use crate::{
-    kafka::partition::{Extent, Flow, PartitionSource, ReadEnd},
+    kafka::{
+        fetch::Wait,
+        partition::{Extent, Flow, PartitionSource, ReadEnd},
+    },
     sink::{
         archive::{
             batch::{Checkpoint, ClosedBatch, ClosedFile, OpenBatch},
@@ -49,6 +52,12 @@ enum Filled {
 }
 
 impl<S: ArchiveStore> Lane for ArchiveLane<S> {
+    /// Its files are far apart: what comes in a quarter of a second may come at once.
+    const WAIT: Wait = Wait {
+        least_bytes: 64 << 10,
+        most: Duration::from_millis(250),
+    };
+
     /// Archives the partition until its source is stopped. What is open then is closed; what cannot be closed at the
     /// first attempt is left to the next owner, who reads it again.
     async fn run(&self, source: &mut impl PartitionSource, context: &PartitionContext) {

@@ -30,7 +30,8 @@ use crate::{
     clock::now_ms,
     health::{Heartbeat, Readiness},
     kafka::{
-        consumer::{self, GroupConsumer, partition_list},
+        consumer::{self, GroupConsumer},
+        fetch::{Place, Wait},
         partition::{KafkaPartition, PartitionSource},
         rebalance::Rebalance,
     },
@@ -53,6 +54,9 @@ const SESSIONS_TO_SETTLE: u32 = 4;
 
 /// What a lane does with a partition.
 pub trait Lane: Send + Sync + 'static {
+    /// How long Kafka may collect records for it.
+    const WAIT: Wait = Wait::AT_ONCE;
+
     /// Processes the partition until its source is stopped, and returns within [`HAND_OVER`] then. Being dropped at any
     /// moment must be safe.
     fn run(
@@ -68,9 +72,6 @@ pub enum LaneError {
     /// The client.
     #[error("kafka client: {0}")]
     Kafka(#[from] KafkaError),
-    /// An assigned partition that the client does not know.
-    #[error("partition {0} of topic {1} is assigned but unknown")]
-    UnknownPartition(i32, String),
     /// A task that ended by itself: a defect of this program.
     #[error("the task of partition {0} ended unexpectedly")]
     TaskEnded(i32),
@@ -84,7 +85,6 @@ impl LaneError {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Kafka(_) => "KafkaUnavailable",
-            Self::UnknownPartition(..) => "PartitionUnknown",
             Self::TaskEnded(_) => "TaskEnded",
             Self::NotSettled(_) => "GroupNotSettled",
         }
@@ -161,10 +161,9 @@ impl<L: Lane> LaneRunner<L> {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 Some(rebalance) = rebalances.recv() => self.rebalance(rebalance, consumer, owned).await?,
-                // Drives the client; partitions deliver their records through queues of their own.
-                message = consumer.recv() => match message {
-                    Ok(_) => tracing::debug!(lane = self.name, "record before its partition was ready; it is read again"),
-                    Err(error) => tracing::warn!(lane = self.name, %error, "kafka consumer"),
+                // Drives the client. It may have fetched a record before its partition was paused.
+                message = consumer.recv() => if let Err(error) = message {
+                    tracing::warn!(lane = self.name, %error, "kafka consumer");
                 },
                 _ = ticks.tick() => {
                     self.heartbeat.beat();
@@ -195,18 +194,9 @@ impl<L: Lane> LaneRunner<L> {
         tracing::info!(lane = self.name, ?rebalance, "rebalance");
         match rebalance {
             Rebalance::Assigned(partitions) => {
-                let mut sources = Vec::with_capacity(partitions.len());
-                for partition in &partitions {
-                    let stop = CancellationToken::new();
-                    let source = KafkaPartition::new(consumer, &self.kafka.topic, *partition, stop.clone())
-                        .ok_or_else(|| {
-                        LaneError::UnknownPartition(*partition, self.kafka.topic.clone())
-                    })?;
-                    sources.push((*partition, source, stop));
-                }
-                consumer.incremental_assign(&partition_list(&self.kafka.topic, &partitions))?;
-                for (partition, source, stop) in sources {
-                    owned.insert(partition, self.start(partition, source, stop));
+                consumer::take(consumer, &self.kafka.topic, &partitions)?;
+                for partition in partitions {
+                    owned.insert(partition, self.start(consumer, partition));
                 }
             }
             Rebalance::Revoked(partitions) => {
@@ -214,7 +204,7 @@ impl<L: Lane> LaneRunner<L> {
                     .iter()
                     .filter_map(|partition| Some((*partition, owned.remove(partition)?)));
                 hand_over(leaving.collect()).await;
-                consumer.incremental_unassign(&partition_list(&self.kafka.topic, &partitions))?;
+                consumer::give_up(consumer, &self.kafka.topic, &partitions)?;
             }
         }
         Ok(())
@@ -224,12 +214,8 @@ impl<L: Lane> LaneRunner<L> {
     fn confirm_rest(&self, consumer: &GroupConsumer, rebalances: &mut UnboundedReceiver<Rebalance>) {
         while let Ok(rebalance) = rebalances.try_recv() {
             let confirmed = match rebalance {
-                Rebalance::Assigned(partitions) => {
-                    consumer.incremental_assign(&partition_list(&self.kafka.topic, &partitions))
-                }
-                Rebalance::Revoked(partitions) => {
-                    consumer.incremental_unassign(&partition_list(&self.kafka.topic, &partitions))
-                }
+                Rebalance::Assigned(partitions) => consumer::take(consumer, &self.kafka.topic, &partitions),
+                Rebalance::Revoked(partitions) => consumer::give_up(consumer, &self.kafka.topic, &partitions),
             };
             if let Err(error) = confirmed {
                 tracing::warn!(lane = self.name, %error, "rebalance while leaving the group");
@@ -237,7 +223,15 @@ impl<L: Lane> LaneRunner<L> {
         }
     }
 
-    fn start(&self, partition: i32, mut source: KafkaPartition, stop: CancellationToken) -> Owned {
+    fn start(&self, consumer: &Arc<GroupConsumer>, partition: i32) -> Owned {
+        let stop = CancellationToken::new();
+        let place = Place {
+            bootstrap: self.kafka.bootstrap.clone(),
+            topic: self.kafka.topic.clone(),
+            partition,
+            client_id: self.name.to_owned(),
+        };
+        let mut source = KafkaPartition::new(consumer, place, L::WAIT, stop.clone());
         let context = PartitionContext {
             lane: self.name,
             board: self.board.partition(partition),

@@ -42,7 +42,7 @@ pub async fn measure(bed: &Testbed) -> Result<Vec<String>> {
     let lanes = [
         Lane {
             name: "archive",
-            processor: json!({"replicas": 1, "archive": {"rollInterval": "1m"}, "hot": {"enabled": false}}),
+            processor: json!({"replicas": 1, "archive": {"enabled": true, "rollInterval": "1m"}, "hot": {"enabled": false}}),
         },
         Lane {
             name: "hot",

@@ -1,0 +1,96 @@
+//! Which broker leads a partition.
+
+use std::time::Duration;
+
+use kafka_protocol::{
+    ResponseError,
+    messages::{MetadataRequest, MetadataResponse, TopicName, metadata_request::MetadataRequestTopic},
+    protocol::StrBytes,
+};
+
+use super::{
+    FetchError,
+    connection::{Connection, ConnectionError},
+};
+
+/// Of Metadata: the first that is in all of Kafka 2.4 to 4 and tells the leader's epoch (KIP-320).
+const VERSION: i16 = 9;
+
+/// A partition of a topic, and where its cluster is asked for.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// `host:port`, comma-separated.
+    pub bootstrap: String,
+    /// The topic.
+    pub topic: String,
+    /// Its partition.
+    pub partition: i32,
+    /// How the brokers know this client.
+    pub client_id: String,
+}
+
+/// A partition's leader for the time of an epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leader {
+    /// `host:port`.
+    pub broker: String,
+    /// Grows with each election.
+    pub epoch: i32,
+}
+
+/// Asks one bootstrap broker after the other until one answers.
+pub async fn leader(place: &Place) -> Result<Leader, FetchError> {
+    let mut failure = None;
+    for broker in place.bootstrap.split(',').map(str::trim) {
+        match ask(broker, place).await {
+            Ok(answer) => return named(&answer, place),
+            Err(error) => failure = Some(error),
+        }
+    }
+    Err(failure.map_or(FetchError::NoLeader(place.partition), FetchError::from))
+}
+
+async fn ask(broker: &str, place: &Place) -> Result<MetadataResponse, ConnectionError> {
+    let topic = MetadataRequestTopic::default().with_name(Some(topic_name(place)));
+    let request = MetadataRequest::default()
+        .with_topics(Some(vec![topic]))
+        .with_allow_auto_topic_creation(false);
+    let mut connection = Connection::open(broker, &place.client_id).await?;
+    connection.ask(&request, VERSION, Duration::ZERO).await
+}
+
+/// The topic's name as the protocol has it.
+pub fn topic_name(place: &Place) -> TopicName {
+    TopicName(StrBytes::from_string(place.topic.clone()))
+}
+
+/// The leader that an answer names.
+fn named(answer: &MetadataResponse, place: &Place) -> Result<Leader, FetchError> {
+    let topics = answer.topics.iter();
+    for topic in topics.filter(|topic| {
+        topic
+            .name
+            .as_ref()
+            .is_some_and(|name| name.as_str() == place.topic)
+    }) {
+        if let Some(error) = ResponseError::try_from_code(topic.error_code) {
+            return Err(FetchError::Refused(error));
+        }
+        let mut partitions = topic.partitions.iter();
+        let Some(partition) = partitions.find(|partition| partition.partition_index == place.partition)
+        else {
+            continue;
+        };
+        // An error here may be a replica's alone; whether the leader is there says its number.
+        let broker = answer
+            .brokers
+            .iter()
+            .find(|broker| broker.node_id == partition.leader_id)
+            .ok_or(FetchError::NoLeader(place.partition))?;
+        return Ok(Leader {
+            broker: format!("{}:{}", broker.host, broker.port),
+            epoch: partition.leader_epoch,
+        });
+    }
+    Err(FetchError::NoLeader(place.partition))
+}

@@ -1,0 +1,227 @@
+//! Fetches one partition from its leader, from an offset on, over a connection of its own, and hands out its records as they
+//! lie in the broker's answer. librdkafka makes several allocations of each record and its headers, which costs more than
+//! reading the trade and writing it to a file (docs/decisions/0027); groups, commits and producing are its business still.
+
+mod batch;
+mod connection;
+mod leader;
+mod records;
+mod unpack;
+
+use std::time::{Duration, Instant};
+
+use kafka_protocol::{
+    ResponseError,
+    messages::{
+        BrokerId, FetchRequest, FetchResponse,
+        fetch_request::{FetchPartition, FetchTopic},
+        fetch_response::PartitionData,
+    },
+};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio_util::task::AbortOnDropHandle;
+
+use self::{
+    batch::Header,
+    connection::{Connection, ConnectionError},
+    records::Aborted,
+};
+pub use self::{
+    leader::Place,
+    records::{Chunk, Records},
+};
+use crate::backoff::Backoff;
+
+/// Of Fetch: the last that names topics, which all of Kafka 2.7 to 4 have.
+const VERSION: i16 = 12;
+/// Bytes that one answer may have. One batch is sent even if it is larger (KIP-74).
+const CHUNK: i32 = 1 << 20;
+/// Records of open transactions are not sent (KIP-98).
+const READ_COMMITTED: i8 = 1;
+/// Every request stands alone: no session (KIP-227).
+const NO_SESSION: i32 = -1;
+const CONSUMER: BrokerId = BrokerId(-1);
+/// How often it is asked who leads, though nothing fails: a broker that is cut off from the others goes on answering.
+const LEADER_AGE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// A connection that has lasted so long was good.
+const GOOD: Duration = Duration::from_secs(5);
+
+/// How long a broker may wait for records before it answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait {
+    /// Until there are so many bytes (Kafka's `fetch.min.bytes`).
+    pub least_bytes: i32,
+    /// Or until so much time has passed (Kafka's `fetch.max.wait.ms`).
+    pub most: Duration,
+}
+
+impl Wait {
+    /// Whatever there is comes at once.
+    pub const AT_ONCE: Self = Self {
+        least_bytes: 1,
+        most: Duration::from_millis(500),
+    };
+}
+
+/// Why a partition cannot be fetched for the moment.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The way to the broker.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// The broker said no.
+    #[error("the broker refuses: {0}")]
+    Refused(ResponseError),
+    /// All its replicas are away, or it is not there.
+    #[error("partition {0} has no leader")]
+    NoLeader(i32),
+    /// A batch whose checksum is wrong.
+    #[error("the batch at offset {0} is damaged; is a broker's disk failing?")]
+    Damaged(i64),
+    /// An answer without what was asked for.
+    #[error("the broker's answer has no whole batch")]
+    Empty,
+}
+
+/// The partition does not have the offset (any more).
+#[derive(Debug)]
+pub struct OutOfRange;
+
+/// A partition that is being fetched; ends when dropped.
+#[derive(Debug)]
+pub struct Fetching {
+    chunks: Receiver<Result<Chunk, OutOfRange>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Fetching {
+    /// Begins at an offset. A chunk is fetched while the one before it is read.
+    pub fn start(place: Place, offset: i64, wait: Wait) -> Self {
+        let (sender, chunks) = channel(1);
+        let task = tokio::spawn(async move { fetch(&place, offset, wait, &sender).await });
+        Self {
+            chunks,
+            _task: AbortOnDropHandle::new(task),
+        }
+    }
+
+    /// The next chunk. Being dropped while waiting loses nothing. `None` after an offset out of range, and should the task have
+    /// failed: then it is to be started again.
+    pub async fn next(&mut self) -> Option<Result<Chunk, OutOfRange>> {
+        self.chunks.recv().await
+    }
+}
+
+/// Until nobody takes chunks any more, or the offset is out of range.
+async fn fetch(place: &Place, mut offset: i64, wait: Wait, chunks: &Sender<Result<Chunk, OutOfRange>>) {
+    let mut backoff = Backoff::new(LONGEST_PAUSE).stable_after(GOOD);
+    while !chunks.is_closed() {
+        let began = Instant::now();
+        match follow(place, &mut offset, wait, chunks).await {
+            Ok(()) => tracing::debug!(?place, "the leader has changed"),
+            Err(FetchError::Refused(ResponseError::OffsetOutOfRange)) => {
+                // Whoever does not take it any more has no need of it.
+                let _taken = chunks.send(Err(OutOfRange)).await;
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(partition = place.partition, %error, "cannot fetch from Kafka for the moment");
+                tokio::time::sleep(backoff.next(began.elapsed(), rand::random())).await;
+            }
+        }
+    }
+}
+
+/// Fetches from the leader of now until it fails, or leads no more.
+async fn follow(
+    place: &Place,
+    offset: &mut i64,
+    wait: Wait,
+    chunks: &Sender<Result<Chunk, OutOfRange>>,
+) -> Result<(), FetchError> {
+    let leader = leader::leader(place).await?;
+    let mut asked = Instant::now();
+    let mut connection = Connection::open(&leader.broker, &place.client_id).await?;
+    loop {
+        let request = request(place, leader.epoch, *offset, wait);
+        let answer = connection.ask(&request, VERSION, wait.most).await?;
+        let chunk = chunk(answer)?;
+        if let Some(chunk) = chunk {
+            let next = chunk.next;
+            if chunks.send(Ok(chunk)).await.is_err() {
+                return Ok(());
+            }
+            *offset = next;
+        }
+        if asked.elapsed() > LEADER_AGE {
+            if leader::leader(place).await? != leader {
+                return Ok(());
+            }
+            asked = Instant::now();
+        }
+    }
+}
+
+fn request(place: &Place, leader_epoch: i32, offset: i64, wait: Wait) -> FetchRequest {
+    let partition = FetchPartition::default()
+        .with_partition(place.partition)
+        .with_current_leader_epoch(leader_epoch)
+        .with_fetch_offset(offset)
+        .with_partition_max_bytes(CHUNK);
+    let topic = FetchTopic::default()
+        .with_topic(leader::topic_name(place))
+        .with_partitions(vec![partition]);
+    FetchRequest::default()
+        .with_replica_id(CONSUMER)
+        .with_max_wait_ms(i32::try_from(wait.most.as_millis()).unwrap_or(i32::MAX))
+        .with_min_bytes(wait.least_bytes)
+        .with_max_bytes(CHUNK)
+        .with_isolation_level(READ_COMMITTED)
+        .with_session_epoch(NO_SESSION)
+        .with_topics(vec![topic])
+}
+
+/// The whole batches of an answer; `None` where there is nothing new.
+fn chunk(answer: FetchResponse) -> Result<Option<Chunk>, FetchError> {
+    refused(answer.error_code)?;
+    let mut partitions = answer.responses.into_iter().flat_map(|topic| topic.partitions);
+    let partition = partitions.next().ok_or(FetchError::Empty)?;
+    refused(partition.error_code)?;
+    whole(partition)
+}
+
+fn refused(code: i16) -> Result<(), FetchError> {
+    ResponseError::try_from_code(code).map_or(Ok(()), |error| Err(FetchError::Refused(error)))
+}
+
+fn whole(partition: PartitionData) -> Result<Option<Chunk>, FetchError> {
+    let mut bytes = partition.records.unwrap_or_default();
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let (mut end, mut next) = (0, None);
+    while let Some(header) = bytes.get(end..).and_then(Header::read) {
+        if !header.is_sound {
+            return Err(FetchError::Damaged(header.base_offset));
+        }
+        end += header.length;
+        next = Some(header.last_offset + 1);
+    }
+    bytes.truncate(end);
+    let aborted = partition.aborted_transactions.unwrap_or_default();
+    Ok(Some(Chunk {
+        bytes,
+        aborted: aborted
+            .into_iter()
+            .map(|transaction| Aborted {
+                first_offset: transaction.first_offset,
+                producer_id: transaction.producer_id.0,
+            })
+            .collect(),
+        next: next.ok_or(FetchError::Empty)?,
+    }))
+}
+
+#[cfg(test)]
+mod tests;
