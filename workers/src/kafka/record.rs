@@ -53,13 +53,15 @@ impl<'a> Record<'a> {
 
     /// Takes a header; one of another name is passed over.
     pub fn note(&mut self, name: &[u8], value: Option<&'a [u8]>) {
-        let text = || value.and_then(|value| str::from_utf8(value).ok());
-        if name == EXCHANGE.as_bytes() {
-            self.exchange = text();
-        } else if name == RECV_US.as_bytes() {
-            self.recv_us = text().and_then(|text| text.parse().ok());
-        } else if name == SRC.as_bytes() {
-            self.src = text();
+        const EXCHANGE_NAME: &[u8] = EXCHANGE.as_bytes();
+        const RECV_US_NAME: &[u8] = RECV_US.as_bytes();
+        const SRC_NAME: &[u8] = SRC.as_bytes();
+        // Patterns are compared without a call, which counts here: every record has these three.
+        match name {
+            EXCHANGE_NAME => self.exchange = value.and_then(text),
+            RECV_US_NAME => self.recv_us = value.and_then(number),
+            SRC_NAME => self.src = value.and_then(text),
+            _ => {}
         }
     }
 
@@ -67,6 +69,23 @@ impl<'a> Record<'a> {
     pub fn trade(&self) -> Result<Trade, DecodeError> {
         decode::trade(decode::exchange(self.exchange)?, self.value)
     }
+}
+
+fn text(value: &[u8]) -> Option<&str> {
+    str::from_utf8(value).ok()
+}
+
+fn number(value: &[u8]) -> Option<i64> {
+    /// Certainly fit.
+    const DIGITS: usize = 18;
+    if (1..=DIGITS).contains(&value.len()) && value.iter().all(u8::is_ascii_digit) {
+        return Some(
+            value
+                .iter()
+                .fold(0, |number, byte| number * 10 + i64::from(byte - b'0')),
+        );
+    }
+    text(value)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -1,12 +1,17 @@
 //! The archive lane: one partition of the topic into files, exactly once (`sink::archive` says how and why).
 
 use std::{
+    num::NonZero,
     sync::Arc,
+    thread::available_parallelism,
     time::{Duration, SystemTime},
 };
 
 use parquet::errors::ParquetError;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    time::Instant,
+};
 
 use super::{context::PartitionContext, lane::Lane, roll::RollPolicy};
 use crate::{
@@ -39,6 +44,7 @@ pub struct ArchiveLane<S> {
     policy: RollPolicy,
     writer: String,
     dead_letters: Option<DeadLetters>,
+    cores: Semaphore,
     /// The newest look at the archive, and when it began. Partitions that arrive together share one.
     listing: Mutex<Option<(Instant, Arc<Listing>)>>,
 }
@@ -77,6 +83,7 @@ impl<S: ArchiveStore> ArchiveLane<S> {
             policy,
             writer,
             dead_letters,
+            cores: Semaphore::new(available_parallelism().map_or(1, NonZero::get)),
             listing: Mutex::new(None),
         }
     }
@@ -108,7 +115,7 @@ impl<S: ArchiveStore> ArchiveLane<S> {
             }
             if batch.rows() > 0 {
                 let started = Instant::now();
-                let (closed, checkpoint) = match close(batch, &self.writer).await {
+                let (closed, checkpoint) = match self.close(batch).await {
                     Ok(closed) => closed,
                     Err(error) => {
                         // The rows are read again; a defect that stays is visible on the board.
@@ -333,6 +340,21 @@ impl<S: ArchiveStore> ArchiveLane<S> {
         }
     }
 
+    /// Sorts and encodes on a thread of its own; as many batches at a time as there are cores to do it, because each needs its
+    /// rows twice meanwhile.
+    async fn close(&self, batch: OpenBatch) -> Result<(ClosedBatch, Checkpoint), EncodeError> {
+        if batch.rows() <= FEW_ROWS {
+            return batch.close(&self.writer);
+        }
+        // Never closed.
+        let _core = self.cores.acquire().await;
+        let writer = self.writer.clone();
+        match tokio::task::spawn_blocking(move || batch.close(&writer)).await {
+            Ok(closed) => closed,
+            Err(error) => Err(EncodeError::from(ParquetError::External(error.into()))),
+        }
+    }
+
     async fn publish(
         &self,
         source: &impl PartitionSource,
@@ -366,16 +388,5 @@ async fn seek(source: &mut impl PartitionSource, context: &PartitionContext, off
             Ok(extent) => return Some(extent),
             Err(error) => patience.after(error.reason(), &error).await?,
         }
-    }
-}
-
-async fn close(batch: OpenBatch, writer: &str) -> Result<(ClosedBatch, Checkpoint), EncodeError> {
-    if batch.rows() <= FEW_ROWS {
-        return batch.close(writer);
-    }
-    let writer = writer.to_owned();
-    match tokio::task::spawn_blocking(move || batch.close(&writer)).await {
-        Ok(closed) => closed,
-        Err(error) => Err(EncodeError::from(ParquetError::External(error.into()))),
     }
 }

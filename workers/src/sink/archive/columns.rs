@@ -121,18 +121,18 @@ impl Columns {
         let order = self.order();
         let rows = order.len();
         let columns: Vec<ArrayRef> = vec![
-            names(self.exchanges, pick(&order, &self.exchange).into())?,
-            names(self.symbols, pick(&order, &self.symbol).into())?,
-            Arc::new(Int64Array::from(pick(&order, &self.trade_id))),
-            decimal(pick(&order, &self.price), PRICE_PRECISION)?,
-            decimal(pick(&order, &self.quantity), QUANTITY_PRECISION)?,
-            time(pick(&order, &self.trade_time)),
-            time(pick(&order, &self.event_time)),
-            time(pick(&order, &self.recv_time)),
-            Arc::new(BooleanArray::from(pick(&order, &self.buyer_is_maker))),
-            names(self.sources, pick(&order, &self.source).into())?,
+            names(self.exchanges, pick(&order, self.exchange).into())?,
+            names(self.symbols, pick(&order, self.symbol).into())?,
+            Arc::new(Int64Array::from(pick(&order, self.trade_id))),
+            decimal(pick(&order, self.price), PRICE_PRECISION)?,
+            decimal(pick(&order, self.quantity), QUANTITY_PRECISION)?,
+            time(pick(&order, self.trade_time)),
+            time(pick(&order, self.event_time)),
+            time(pick(&order, self.recv_time)),
+            Arc::new(BooleanArray::from(pick(&order, self.buyer_is_maker))),
+            names(self.sources, pick(&order, self.source).into())?,
             Arc::new(Int32Array::from(vec![partition; rows])),
-            Arc::new(Int64Array::from(pick(&order, &self.kafka_offset))),
+            Arc::new(Int64Array::from(pick(&order, self.kafka_offset))),
         ];
         RecordBatch::try_new(schema::schema(), columns)
     }
@@ -155,7 +155,8 @@ impl Columns {
     }
 }
 
-fn pick<T: Copy>(order: &[usize], column: &[T]) -> Vec<T> {
+/// Takes the column, so that it is not kept longer than its copy needs.
+fn pick<T: Copy>(order: &[usize], column: Vec<T>) -> Vec<T> {
     order.iter().filter_map(|row| column.get(*row).copied()).collect()
 }
 
