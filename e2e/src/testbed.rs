@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use crds::CryptoPipeline;
+use crds::{CryptoPipeline, CryptoPipelineSpec};
 
 use crate::{cluster::Cluster, pipeline::Pipeline, progress::note, readiness::TimeToReady, sim::Sim};
 
@@ -34,10 +34,10 @@ impl Testbed {
         Ok(testbed)
     }
 
-    /// A new testbed in place of the one that runs, with a single NameNode.
-    pub async fn with_one_name_node(cluster: &Cluster) -> Result<Self> {
+    /// A new testbed in place of the one that runs, with other engines.
+    pub async fn with(cluster: &Cluster, change: impl FnOnce(&mut CryptoPipelineSpec)) -> Result<Self> {
         let mut object: CryptoPipeline = serde_yaml::from_str(MANIFEST)?;
-        object.spec.hdfs.name_nodes = 1;
+        change(&mut object.spec);
         Self::create(cluster, &serde_yaml::to_string(&object)?).await
     }
 

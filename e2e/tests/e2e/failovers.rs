@@ -35,7 +35,7 @@ const EVERYTHING: [Role; 4] = [Role::ZooKeeper, Role::JournalNode, Role::NameNod
 
 /// A running pipeline gets its second NameNode, with JournalNodes and ZooKeeper, and keeps all files.
 pub async fn one_name_node_becomes_two(cluster: &Cluster) -> Result<()> {
-    let bed = Testbed::with_one_name_node(cluster).await?;
+    let bed = Testbed::with(cluster, |spec| spec.hdfs.name_nodes = 1).await?;
     bed.pipeline.wait_ready(READY_LIMIT).await?;
     survives_with_data(&bed, "GROW", async |pipeline| {
         let began = Timestamp::now();

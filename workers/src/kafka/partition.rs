@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     consumer::GroupConsumer,
-    fetch::{Fetching, OutOfRange, Place, Records, Wait},
+    fetch::{Failures, Fetching, OutOfRange, Place, Records, Wait},
     record::Record,
 };
 
@@ -116,6 +116,7 @@ pub struct KafkaPartition {
     consumer: Arc<GroupConsumer>,
     place: Place,
     wait: Wait,
+    failures: Failures,
     stop: CancellationToken,
     /// Where the next record is read.
     next: i64,
@@ -126,11 +127,18 @@ pub struct KafkaPartition {
 
 impl KafkaPartition {
     /// Reads nothing before the first seek.
-    pub fn new(consumer: &Arc<GroupConsumer>, place: Place, wait: Wait, stop: CancellationToken) -> Self {
+    pub fn new(
+        consumer: &Arc<GroupConsumer>,
+        place: Place,
+        wait: Wait,
+        failures: Failures,
+        stop: CancellationToken,
+    ) -> Self {
         Self {
             consumer: consumer.clone(),
             place,
             wait,
+            failures,
             stop,
             next: 0,
             records: Records::default(),
@@ -142,7 +150,12 @@ impl KafkaPartition {
     fn begin(&mut self, offset: i64) {
         self.next = offset;
         self.records = Records::from(offset);
-        self.fetching = Some(Fetching::start(self.place.clone(), offset, self.wait));
+        self.fetching = Some(Fetching::start(
+            self.place.clone(),
+            offset,
+            self.wait,
+            self.failures.clone(),
+        ));
     }
 
     /// Waits until there are records to be read.

@@ -231,7 +231,13 @@ impl<L: Lane> LaneRunner<L> {
             partition,
             client_id: self.name.to_owned(),
         };
-        let mut source = KafkaPartition::new(consumer, place, L::WAIT, stop.clone());
+        let mut source = KafkaPartition::new(
+            consumer,
+            place,
+            L::WAIT,
+            self.metrics.retries.clone(),
+            stop.clone(),
+        );
         let context = PartitionContext {
             lane: self.name,
             board: self.board.partition(partition),

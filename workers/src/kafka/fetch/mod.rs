@@ -18,6 +18,7 @@ use kafka_protocol::{
         fetch_response::PartitionData,
     },
 };
+use prometheus_client::metrics::{counter::Counter, family::Family};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -30,7 +31,7 @@ pub use self::{
     leader::Place,
     records::{Chunk, Records},
 };
-use crate::backoff::Backoff;
+use crate::{backoff::Backoff, metrics::Reason};
 
 /// Of Fetch: the last that names topics, which all of Kafka 2.7 to 4 have.
 const VERSION: i16 = 12;
@@ -84,6 +85,21 @@ pub enum FetchError {
     Empty,
 }
 
+impl FetchError {
+    /// A stable CamelCase name of the error.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Connection(_) => "KafkaUnavailable",
+            Self::Refused(_) | Self::Empty => "FetchRefused",
+            Self::NoLeader(_) => "LeaderMissing",
+            Self::Damaged(_) => "BatchDamaged",
+        }
+    }
+}
+
+/// Failures by their reason.
+pub type Failures = Family<Reason, Counter>;
+
 /// The partition does not have the offset (any more).
 #[derive(Debug)]
 pub struct OutOfRange;
@@ -97,9 +113,9 @@ pub struct Fetching {
 
 impl Fetching {
     /// Begins at an offset. A chunk is fetched while the one before it is read.
-    pub fn start(place: Place, offset: i64, wait: Wait) -> Self {
+    pub fn start(place: Place, offset: i64, wait: Wait, failures: Failures) -> Self {
         let (sender, chunks) = channel(1);
-        let task = tokio::spawn(async move { fetch(&place, offset, wait, &sender).await });
+        let task = tokio::spawn(async move { fetch(&place, offset, wait, &failures, &sender).await });
         Self {
             chunks,
             _task: AbortOnDropHandle::new(task),
@@ -114,7 +130,13 @@ impl Fetching {
 }
 
 /// Until nobody takes chunks any more, or the offset is out of range.
-async fn fetch(place: &Place, mut offset: i64, wait: Wait, chunks: &Sender<Result<Chunk, OutOfRange>>) {
+async fn fetch(
+    place: &Place,
+    mut offset: i64,
+    wait: Wait,
+    failures: &Failures,
+    chunks: &Sender<Result<Chunk, OutOfRange>>,
+) {
     let mut backoff = Backoff::new(LONGEST_PAUSE).stable_after(GOOD);
     while !chunks.is_closed() {
         let began = Instant::now();
@@ -126,7 +148,9 @@ async fn fetch(place: &Place, mut offset: i64, wait: Wait, chunks: &Sender<Resul
                 return;
             }
             Err(error) => {
-                tracing::warn!(partition = place.partition, %error, "cannot fetch from Kafka for the moment");
+                let reason = error.reason();
+                failures.get_or_create(&Reason { reason }).inc();
+                tracing::warn!(partition = place.partition, %error, reason, "cannot fetch from Kafka for the moment");
                 tokio::time::sleep(backoff.next(began.elapsed(), rand::random())).await;
             }
         }

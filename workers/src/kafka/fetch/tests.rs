@@ -55,6 +55,10 @@ fn place(bootstrap: String) -> Place {
     }
 }
 
+fn start(place: Place, offset: i64) -> Fetching {
+    Fetching::start(place, offset, Wait::AT_ONCE, Failures::default())
+}
+
 /// Reads on, up to a number, and checks that the records come in order with nothing left out.
 async fn expect(fetching: &mut Fetching, records: &mut Records, numbers: std::ops::Range<i64>) {
     let mut expected = numbers.clone();
@@ -81,10 +85,7 @@ async fn every_record_comes_once_and_in_order_whoever_leads_and_whatever_fails()
     let lead = |broker| brokers.cluster.partition_leader(TOPIC, 0, Some(broker)).unwrap();
     lead(1);
     brokers.send(0..10).await;
-    let (mut fetching, mut records) = (
-        Fetching::start(brokers.place(), 0, Wait::AT_ONCE),
-        Records::default(),
-    );
+    let (mut fetching, mut records) = (start(brokers.place(), 0), Records::default());
     expect(&mut fetching, &mut records, 0..10).await;
 
     lead(2);
@@ -111,7 +112,7 @@ async fn every_record_comes_once_and_in_order_whoever_leads_and_whatever_fails()
 async fn an_offset_that_the_partition_does_not_have_is_told() {
     let brokers = Brokers::new();
     brokers.send(0..10).await;
-    let mut fetching = Fetching::start(brokers.place(), 11, Wait::AT_ONCE);
+    let mut fetching = start(brokers.place(), 11);
     let answer = timeout(PATIENCE, fetching.next()).await.unwrap();
     assert!(matches!(answer, Some(Err(OutOfRange))));
 }
@@ -124,7 +125,7 @@ async fn of_several_bootstrap_brokers_one_that_answers_is_enough() {
     let gone = nobody.local_addr().unwrap();
     drop(nobody);
     let place = place(format!("{gone}, {}", brokers.cluster.bootstrap_servers()));
-    let (mut fetching, mut records) = (Fetching::start(place, 0, Wait::AT_ONCE), Records::default());
+    let (mut fetching, mut records) = (start(place, 0), Records::default());
     expect(&mut fetching, &mut records, 0..10).await;
 }
 
