@@ -122,8 +122,8 @@ pub fn trade(exchange: Exchange, bytes: &[u8]) -> Result<Trade, DecodeError> {
             exchange,
             symbol: event.symbol.parse()?,
             trade_id: trade_id(event.trade_id)?,
-            price: positive("p", event.price, LARGEST_PRICE)?,
-            quantity: positive("q", event.quantity, LARGEST_QUANTITY)?,
+            price: kept("p", event.price, LARGEST_PRICE)?,
+            quantity: kept("q", event.quantity, LARGEST_QUANTITY)?,
             trade_time_us: microseconds("T", event.trade_time)?,
             event_time_us: microseconds("E", event.event_time)?,
             buyer_is_maker: event.buyer_is_maker,
@@ -147,8 +147,12 @@ fn general(exchange: Exchange, bytes: &[u8]) -> Result<Trade, DecodeError> {
         exchange,
         symbol: required("s", event.symbol)?.parse()?,
         trade_id: trade_id(required("t", event.trade_id)?)?,
-        price: positive("p", &required("p", event.price)?, LARGEST_PRICE)?,
-        quantity: positive("q", &required("q", event.quantity)?, LARGEST_QUANTITY)?,
+        price: kept("p", decimal("p", &required("p", event.price)?)?, LARGEST_PRICE)?,
+        quantity: kept(
+            "q",
+            decimal("q", &required("q", event.quantity)?)?,
+            LARGEST_QUANTITY,
+        )?,
         trade_time_us: microseconds("T", required("T", event.trade_time)?)?,
         event_time_us: microseconds("E", required("E", event.event_time)?)?,
         buyer_is_maker: required("m", event.buyer_is_maker)?,
@@ -168,10 +172,13 @@ fn trade_id(id: u64) -> Result<u64, DecodeError> {
     }
 }
 
-fn positive(field: &'static str, text: &str, largest: Decimal) -> Result<Decimal, DecodeError> {
-    let number: Decimal = text
-        .parse()
-        .map_err(|source| DecodeError::Decimal { field, source })?;
+fn decimal(field: &'static str, text: &str) -> Result<Decimal, DecodeError> {
+    text.parse()
+        .map_err(|source| DecodeError::Decimal { field, source })
+}
+
+/// Passes on what its column can keep.
+fn kept(field: &'static str, number: Decimal, largest: Decimal) -> Result<Decimal, DecodeError> {
     if number.is_positive() && number <= largest {
         Ok(number)
     } else {

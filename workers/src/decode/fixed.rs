@@ -2,6 +2,8 @@
 //!
 //! A quicker way to what the general reader finds, never another result: whatever is not of this very form is left to it.
 
+use crate::model::{Decimal, leading_digits};
+
 /// The values, not judged yet.
 pub struct Fields<'a> {
     /// `E`
@@ -11,9 +13,9 @@ pub struct Fields<'a> {
     /// `t`
     pub trade_id: u64,
     /// `p`
-    pub price: &'a str,
+    pub price: Decimal,
     /// `q`
-    pub quantity: &'a str,
+    pub quantity: Decimal,
     /// `T`
     pub trade_time: i64,
     /// `m`
@@ -25,10 +27,7 @@ const MOST_DIGITS: usize = 18;
 
 /// Reads an event of exactly this form: `None` where anything differs.
 pub fn fields(bytes: &[u8]) -> Option<Fields<'_>> {
-    let mut rest = Rest {
-        event: str::from_utf8(bytes).ok()?,
-        at: 0,
-    };
+    let mut rest = Rest { event: bytes, at: 0 };
     // In two: what fits into a register is compared without a call.
     rest.skip(br#"{"e":"trade"#)?;
     rest.skip(br#"","E":"#)?;
@@ -38,9 +37,9 @@ pub fn fields(bytes: &[u8]) -> Option<Fields<'_>> {
     rest.skip(br#","t":"#)?;
     let trade_id = rest.number()?;
     rest.skip(br#","p":""#)?;
-    let price = rest.text()?;
+    let price = rest.decimal()?;
     rest.skip(br#","q":""#)?;
-    let quantity = rest.text()?;
+    let quantity = rest.decimal()?;
     rest.skip(br#","T":"#)?;
     let trade_time = rest.number()?;
     rest.skip(br#","m":"#)?;
@@ -60,13 +59,13 @@ pub fn fields(bytes: &[u8]) -> Option<Fields<'_>> {
 
 /// What is not read yet: from `at` on.
 struct Rest<'a> {
-    event: &'a str,
+    event: &'a [u8],
     at: usize,
 }
 
 impl<'a> Rest<'a> {
     fn bytes(&self) -> &'a [u8] {
-        &self.event.as_bytes()[self.at..]
+        &self.event[self.at..]
     }
 
     /// Generic over the length: a comparison of a known length needs no call.
@@ -80,21 +79,19 @@ impl<'a> Rest<'a> {
 
     /// JSON's whole numbers, which have no leading zeros.
     fn number(&mut self) -> Option<u64> {
-        let bytes = self.bytes();
-        let (mut number, mut length) = (0, 0);
-        // One more than are taken, so that it is seen; they fit as well.
-        for byte in bytes
-            .iter()
-            .take(MOST_DIGITS + 1)
-            .take_while(|b| b.is_ascii_digit())
-        {
-            number = number * 10 + u64::from(byte - b'0');
-            length += 1;
-        }
-        if !(1..=MOST_DIGITS).contains(&length) || (length > 1 && bytes[0] == b'0') {
+        let (number, length) = leading_digits(self.bytes());
+        if !(1..=MOST_DIGITS).contains(&length) || (length > 1 && self.bytes().first() == Some(&b'0')) {
             return None;
         }
         self.at += length;
+        Some(number)
+    }
+
+    /// A decimal number up to the closing quote, and past it.
+    fn decimal(&mut self) -> Option<Decimal> {
+        let (number, length) = Decimal::leading(self.bytes())?;
+        self.at += length;
+        self.skip(b"\"")?;
         Some(number)
     }
 
@@ -105,7 +102,7 @@ impl<'a> Rest<'a> {
         self.at += self.bytes().iter().take_while(|byte| plain(byte)).count();
         let text = self.event.get(from..self.at)?;
         self.skip(b"\"")?;
-        Some(text)
+        str::from_utf8(text).ok()
     }
 
     fn truth(&mut self) -> Option<bool> {
@@ -127,9 +124,10 @@ mod tests {
     #[test]
     fn the_streams_own_form_is_read() {
         let found = fields(TRADE.as_bytes()).unwrap();
+        let decimal = |text: &str| text.parse::<Decimal>().unwrap();
         assert_eq!(
             (found.symbol, found.price, found.quantity),
-            ("BTCUSDT", "39432.48000000", "0.00026300")
+            ("BTCUSDT", decimal("39432.48"), decimal("0.000263"))
         );
         assert_eq!((found.trade_id, found.buyer_is_maker), (553_287_559, true));
         assert_eq!(
@@ -143,6 +141,9 @@ mod tests {
     #[case("553287559", "-1")]
     #[case("553287559", "1e3")]
     #[case("553287559", "1000000000000000000")]
+    #[case("39432.48000000", "-39432.48000000")]
+    #[case("39432.48000000", "39432.480000001")]
+    #[case("39432.48000000", "39432.")]
     #[case("BTCUSDT", "BTC\\u0055SDT")]
     #[case("BTCUSDT", "B\u{fc}")]
     #[case("BTCUSDT", "B\tC")]

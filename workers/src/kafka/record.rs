@@ -5,7 +5,7 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use super::headers::{EXCHANGE, RECV_US, SRC, readable};
 use crate::{
     decode::{self, DecodeError},
-    model::Trade,
+    model::{Trade, leading_digits},
 };
 
 /// A record. What its headers do not say is absent: the topic may have other producers.
@@ -76,16 +76,10 @@ fn text(value: &[u8]) -> Option<&str> {
 }
 
 fn number(value: &[u8]) -> Option<i64> {
-    /// Certainly fit.
-    const DIGITS: usize = 18;
-    if (1..=DIGITS).contains(&value.len()) && value.iter().all(u8::is_ascii_digit) {
-        return Some(
-            value
-                .iter()
-                .fold(0, |number, byte| number * 10 + i64::from(byte - b'0')),
-        );
+    match leading_digits(value) {
+        (number, length) if length > 0 && length == value.len() => number.try_into().ok(),
+        _ => text(value)?.parse().ok(),
     }
-    text(value)?.parse().ok()
 }
 
 #[cfg(test)]

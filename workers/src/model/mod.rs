@@ -2,6 +2,7 @@
 
 mod candle;
 mod decimal;
+mod digits;
 mod id_intervals;
 mod interval;
 mod product;
@@ -11,6 +12,7 @@ mod trade;
 pub use self::{
     candle::{Candle, CandleError, Figures, Fill, Tally, Window},
     decimal::{Decimal, DecimalError},
+    digits::leading_digits,
     id_intervals::{IdInterval, IdIntervals, IdIntervalsError},
     interval::{Interval, IntervalError},
     product::Product,

@@ -22,18 +22,19 @@ pub const QUANTITY_PRECISION: u8 = 20;
 /// Fraction digits of price and quantity.
 pub const SCALE: i8 = 8;
 
-/// Rising or slowly changing whole numbers: differences take a fraction of the room.
-const DELTA_COLUMNS: [&str; 6] = [
+/// Rising, slowly changing or constant whole numbers: differences take a fraction of the room.
+const DELTA_COLUMNS: [&str; 7] = [
     "trade_id",
     "price",
     "trade_time",
     "event_time",
     "recv_time",
+    "kafka_partition",
     "kafka_offset",
 ];
 
 /// Columns that repeat few values.
-const DICTIONARY_COLUMNS: [&str; 4] = ["exchange", "symbol", "src", "kafka_partition"];
+const DICTIONARY_COLUMNS: [&str; 3] = ["exchange", "symbol", "src"];
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     let name = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
