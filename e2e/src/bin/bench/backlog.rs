@@ -11,12 +11,13 @@ use e2e::{
 };
 use serde_json::{Value, json};
 
-use crate::{LIMIT, processors};
+use crate::{LIMIT, processors, speed};
 
 /// Trades of each of two symbols.
 const BACKLOG: u64 = 1_000_000;
-/// As fast as they are taken.
-const UNPACED: f64 = 0.0;
+/// Trades in a second over both symbols: no more than ingest takes while the engines are still warming up, or the exchange would
+/// close the connection of so slow a reader.
+const RATE: f64 = 20_000.0;
 
 /// A lane alone, and the spec of a processor that has no other.
 struct Lane {
@@ -27,7 +28,7 @@ struct Lane {
 /// The table's lines.
 pub async fn measure(bed: &Testbed) -> Result<Vec<String>> {
     processors(bed, json!({"replicas": 0})).await?;
-    let stream = Stream::open_at(&bed.pipeline, &bed.sim, "BENCH", UNPACED).await?;
+    let stream = Stream::open_at(&bed.pipeline, &bed.sim, "BENCH", speed(RATE)).await?;
     until("trades in the topic", LIMIT, async || {
         let issued = bed.sim.symbol(&stream.symbols[0]).await?.issued;
         Ok(Look::when(

@@ -48,6 +48,13 @@ fn engines(spec: &mut CryptoPipelineSpec) {
     spec.hdfs.data_nodes = 2;
 }
 
+/// How many times its own speed a stream of two symbols must have for so many trades in a second.
+fn speed(rate: f64) -> f64 {
+    /// Trades in a second that each symbol has at its own speed.
+    const RECORDED: f64 = 43.5;
+    rate / 2.0 / RECORDED
+}
+
 /// Changes the processor and waits until that is done.
 async fn processors(bed: &Testbed, processor: Value) -> Result<()> {
     bed.pipeline.settle(json!({ "processor": processor })).await

@@ -8,10 +8,8 @@ use crds::scrape::Histogram;
 use e2e::{progress::hold, stream::Stream, testbed::Testbed, workers};
 use serde_json::json;
 
-use crate::processors;
+use crate::{processors, speed};
 
-/// Trades in a second that each of a stream's two symbols has at its own pace.
-const RECORDED_RATE: f64 = 43.5;
 /// Trades in a second over both symbols.
 const RATES: [f64; 2] = [1_000.0, 5_000.0];
 const ROLL: Duration = Duration::from_mins(1);
@@ -35,7 +33,7 @@ pub async fn measure(bed: &Testbed) -> Result<Vec<String>> {
         "lane", "asked/s", "durable/s", "p50 s", "p99 s", "limit s", "% within limit"
     )];
     for rate in RATES {
-        let stream = Stream::open_at(&bed.pipeline, &bed.sim, "AGE", rate / 2.0 / RECORDED_RATE).await?;
+        let stream = Stream::open_at(&bed.pipeline, &bed.sim, "AGE", speed(rate)).await?;
         hold("warming up", WARM_UP).await;
         let (began, before) = (Instant::now(), look(bed).await?);
         hold(&format!("measuring {rate} trades/s"), MEASURED).await;
