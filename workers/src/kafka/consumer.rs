@@ -33,7 +33,6 @@ pub fn join(
         .set("group.id", group)
         .set("client.id", client_id)
         .set("partition.assignment.strategy", "cooperative-sticky")
-        .set("auto.offset.reset", "earliest")
         // The lanes keep their place in their sinks and commit after that.
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")

@@ -12,11 +12,11 @@ use tokio::{
     task::yield_now,
     time::{Instant, sleep, timeout_at},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     consumer::GroupConsumer,
-    fetch::{Failures, Fetching, OutOfRange, Place, Records, Wait},
+    fetch::{Ended, Failures, Fetching, Place, Records, Wait},
     record::Record,
 };
 
@@ -121,8 +121,17 @@ pub struct KafkaPartition {
     /// Where the next record is read.
     next: i64,
     records: Records,
-    /// Absent before the first seek, and where fetching has to begin anew.
-    fetching: Option<Fetching>,
+    origin: Origin,
+}
+
+/// Where records come from.
+enum Origin {
+    /// Nowhere, before the first seek.
+    None,
+    /// The broker.
+    Fetching(Fetching),
+    /// Fetching has ended; it begins anew once it is known where.
+    Beginning(AbortOnDropHandle<i64>),
 }
 
 impl KafkaPartition {
@@ -142,7 +151,7 @@ impl KafkaPartition {
             stop,
             next: 0,
             records: Records::default(),
-            fetching: None,
+            origin: Origin::None,
         }
     }
 
@@ -150,54 +159,57 @@ impl KafkaPartition {
     fn begin(&mut self, offset: i64) {
         self.next = offset;
         self.records = Records::from(offset);
-        self.fetching = Some(Fetching::start(
-            self.place.clone(),
-            offset,
-            self.wait,
-            self.failures.clone(),
-        ));
+        let (place, failures) = (self.place.clone(), self.failures.clone());
+        self.origin = Origin::Fetching(Fetching::start(place, offset, self.wait, failures));
     }
 
-    /// Waits until there are records to be read.
+    /// Waits until there are records to be read. Being dropped while waiting loses nothing.
     async fn more(&mut self) {
-        let Some(fetching) = &mut self.fetching else {
-            return self.begin_where_it_begins().await;
-        };
-        match fetching.next().await {
-            Some(Ok(chunk)) => self.records.put(chunk),
-            Some(Err(OutOfRange)) => self.fetching = None,
-            None => {
-                tracing::error!(
-                    partition = self.place.partition,
-                    "fetching ended unexpectedly; it begins again"
-                );
-                self.begin(self.next);
+        match &mut self.origin {
+            Origin::None => std::future::pending().await,
+            Origin::Fetching(fetching) => match fetching.next().await {
+                Some(Ok(chunk)) => self.records.put(chunk),
+                ended => {
+                    let ended = ended.and_then(Result::err);
+                    let partition = self.place.partition;
+                    tracing::warn!(partition, next = self.next, ?ended, "fetching begins anew");
+                    let beginning = beginning(self.consumer.clone(), self.place.clone(), self.next, ended);
+                    self.origin = Origin::Beginning(AbortOnDropHandle::new(tokio::spawn(beginning)));
+                }
+            },
+            Origin::Beginning(beginning) => {
+                let offset = beginning.await.unwrap_or(self.next);
+                self.begin(offset);
             }
         }
     }
+}
 
-    /// Goes on at the oldest record, as `auto.offset.reset=earliest` has it: the lane sees by the offset what that means.
-    async fn begin_where_it_begins(&mut self) {
-        match self.extent().await {
-            Ok(extent) => self.begin(extent.low),
+/// Where to go on. What the partition still has is read; otherwise it is read from its oldest record on, and the lane sees by the
+/// offset what that means.
+async fn beginning(consumer: Arc<GroupConsumer>, place: Place, next: i64, ended: Option<Ended>) -> i64 {
+    loop {
+        // Also so that what ends again at once does no harm.
+        sleep(PAUSE).await;
+        match extent(&consumer, &place).await {
+            Ok(extent) if ended != Some(Ended::Remade) && (extent.low..=extent.high).contains(&next) => {
+                return next;
+            }
+            Ok(extent) => return extent.low,
             Err(error) => {
-                tracing::warn!(partition = self.place.partition, %error, "cannot find the oldest record for the moment");
-                sleep(PAUSE).await;
+                tracing::warn!(partition = place.partition, %error, "cannot see for the moment what there is");
             }
         }
     }
+}
 
-    /// Runs a call of the client that blocks.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        call: impl FnOnce(&GroupConsumer, &str, i32) -> Result<T, KafkaError> + Send + 'static,
-    ) -> Result<T, KafkaError> {
-        let (consumer, topic) = (self.consumer.clone(), self.place.topic.clone());
-        let partition = self.place.partition;
-        tokio::task::spawn_blocking(move || call(&consumer, &topic, partition))
-            .await
-            .unwrap_or(Err(KafkaError::Canceled))
-    }
+/// What the partition holds.
+async fn extent(consumer: &Arc<GroupConsumer>, place: &Place) -> Result<Extent, KafkaError> {
+    let (consumer, topic, partition) = (consumer.clone(), place.topic.clone(), place.partition);
+    // The call blocks.
+    let asked = tokio::task::spawn_blocking(move || consumer.fetch_watermarks(&topic, partition, CALL_LIMIT));
+    let (low, high) = asked.await.unwrap_or(Err(KafkaError::Canceled))?;
+    Ok(Extent { low, high })
 }
 
 impl PartitionSource for KafkaPartition {
@@ -206,10 +218,7 @@ impl PartitionSource for KafkaPartition {
     }
 
     async fn extent(&self) -> Result<Extent, SourceError> {
-        let (low, high) = self
-            .blocking(|consumer, topic, partition| consumer.fetch_watermarks(topic, partition, CALL_LIMIT))
-            .await?;
-        Ok(Extent { low, high })
+        Ok(extent(&self.consumer, &self.place).await?)
     }
 
     async fn seek(&mut self, offset: i64) -> Result<Extent, SourceError> {
@@ -272,3 +281,7 @@ impl PartitionSource for KafkaPartition {
         &self.stop
     }
 }
+
+#[cfg(test)]
+#[path = "partition_tests.rs"]
+mod tests;

@@ -72,7 +72,12 @@ impl<'a> Record<'a> {
 }
 
 fn text(value: &[u8]) -> Option<&str> {
-    str::from_utf8(value).ok()
+    // What nearly all records have needs no check.
+    match value {
+        b"binance" => Some("binance"),
+        b"ws" => Some("ws"),
+        _ => str::from_utf8(value).ok(),
+    }
 }
 
 fn number(value: &[u8]) -> Option<i64> {

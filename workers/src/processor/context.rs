@@ -75,7 +75,7 @@ impl PartitionContext {
     /// Counts the records from `expected` up to the one that `came`. This topic's offsets have no holes of their own: it
     /// is not compacted (`cleanup.policy=delete`) and has no transaction markers (its producers are idempotent, not
     /// transactional). So what is passed over is what Kafka has deleted, be it before the partition was taken or while
-    /// the lane waited: the client then goes on at the oldest record there is (`auto.offset.reset`).
+    /// the lane waited: reading then goes on at the oldest record there is.
     pub fn count_lost(&self, partition: i32, expected: i64, came: i64) {
         let lost = u64::try_from(came - expected).unwrap_or(0);
         if lost == 0 {

@@ -143,7 +143,7 @@ impl Progress {
             self.left -= 1;
             let mut rest = body.get(self.at..).unwrap_or_default();
             if let Ok(record) = record(&mut rest, &self.header)
-                && record.offset >= self.next
+                && (self.next..=self.header.last_offset).contains(&record.offset)
             {
                 self.at = body.len() - rest.len();
                 self.next = record.offset + 1;

@@ -31,7 +31,7 @@ pub enum ConnectionError {
         source: io::Error,
     },
     /// An answer of another form than the protocol's.
-    #[error("broker {broker} gave an answer that cannot be read ({problem}); Kafka 2.4 or newer is needed")]
+    #[error("broker {broker} gave an answer that cannot be read ({problem}); is it a Kafka broker?")]
     Unreadable {
         /// `host:port`.
         broker: String,

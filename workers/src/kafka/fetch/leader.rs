@@ -8,13 +8,15 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
+use uuid::Uuid;
+
 use super::{
     FetchError,
     connection::{Connection, ConnectionError},
 };
 
-/// Of Metadata: the first that is in all of Kafka 2.4 to 4 and tells the leader's epoch (KIP-320).
-const VERSION: i16 = 9;
+/// Of Metadata: the first that tells the topic's id (KIP-516), since Kafka 2.8.
+const VERSION: i16 = 10;
 
 /// A partition of a topic, and where its cluster is asked for.
 #[derive(Clone, Debug)]
@@ -34,8 +36,18 @@ pub struct Place {
 pub struct Leader {
     /// `host:port`.
     pub broker: String,
-    /// Grows with each election.
+    /// Grows with each election (KIP-320).
     pub epoch: i32,
+    /// Another one where the topic was deleted and made anew.
+    pub topic_id: Uuid,
+}
+
+impl Leader {
+    /// Whether it may be followed after `known`. A broker that is cut off from the others names the leader of an earlier epoch, whose
+    /// log may end before ours.
+    pub fn is_older_than(&self, known: &Self) -> bool {
+        self.topic_id == known.topic_id && self.epoch < known.epoch
+    }
 }
 
 /// Asks one bootstrap broker after the other until one answers.
@@ -90,6 +102,7 @@ fn named(answer: &MetadataResponse, place: &Place) -> Result<Leader, FetchError>
         return Ok(Leader {
             broker: format!("{}:{}", broker.host, broker.port),
             epoch: partition.leader_epoch,
+            topic_id: topic.topic_id,
         });
     }
     Err(FetchError::NoLeader(place.partition))

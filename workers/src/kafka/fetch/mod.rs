@@ -22,6 +22,7 @@ use prometheus_client::metrics::{counter::Counter, family::Family};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio_util::task::AbortOnDropHandle;
 
+use self::leader::Leader;
 use self::{
     batch::Header,
     connection::{Connection, ConnectionError},
@@ -77,7 +78,10 @@ pub enum FetchError {
     /// All its replicas are away, or it is not there.
     #[error("partition {0} has no leader")]
     NoLeader(i32),
-    /// A batch whose checksum is wrong.
+    /// The broker that was asked does not know the leader that was followed last.
+    #[error("the leader named is of an earlier epoch; a broker is cut off from the others")]
+    Outdated,
+    /// A batch whose checksum is wrong, or that is not where it says.
     #[error("the batch at offset {0} is damaged; is a broker's disk failing?")]
     Damaged(i64),
     /// An answer without what was asked for.
@@ -91,7 +95,7 @@ impl FetchError {
         match self {
             Self::Connection(_) => "KafkaUnavailable",
             Self::Refused(_) | Self::Empty => "FetchRefused",
-            Self::NoLeader(_) => "LeaderMissing",
+            Self::NoLeader(_) | Self::Outdated => "LeaderMissing",
             Self::Damaged(_) => "BatchDamaged",
         }
     }
@@ -100,14 +104,19 @@ impl FetchError {
 /// Failures by their reason.
 pub type Failures = Family<Reason, Counter>;
 
-/// The partition does not have the offset (any more).
-#[derive(Debug)]
-pub struct OutOfRange;
+/// Why there is nothing more to fetch from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The partition does not have the offset (any more).
+    OutOfRange,
+    /// The topic was deleted and made anew: its offsets are others.
+    Remade,
+}
 
 /// A partition that is being fetched; ends when dropped.
 #[derive(Debug)]
 pub struct Fetching {
-    chunks: Receiver<Result<Chunk, OutOfRange>>,
+    chunks: Receiver<Result<Chunk, Ended>>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -122,67 +131,99 @@ impl Fetching {
         }
     }
 
-    /// The next chunk. Being dropped while waiting loses nothing. `None` after an offset out of range, and should the task have
-    /// failed: then it is to be started again.
-    pub async fn next(&mut self) -> Option<Result<Chunk, OutOfRange>> {
+    /// One whose task has failed.
+    #[cfg(test)]
+    pub fn ended() -> Self {
+        let (_, chunks) = channel(1);
+        Self {
+            chunks,
+            _task: AbortOnDropHandle::new(tokio::spawn(async {})),
+        }
+    }
+
+    /// The next chunk. Being dropped while waiting loses nothing. `None` after the end, and should the task have failed.
+    pub async fn next(&mut self) -> Option<Result<Chunk, Ended>> {
         self.chunks.recv().await
     }
 }
 
-/// Until nobody takes chunks any more, or the offset is out of range.
+/// Until nobody takes chunks any more, or there are none from there.
 async fn fetch(
     place: &Place,
     mut offset: i64,
     wait: Wait,
     failures: &Failures,
-    chunks: &Sender<Result<Chunk, OutOfRange>>,
+    chunks: &Sender<Result<Chunk, Ended>>,
 ) {
     let mut backoff = Backoff::new(LONGEST_PAUSE).stable_after(GOOD);
+    let mut known = None;
     while !chunks.is_closed() {
         let began = Instant::now();
-        match follow(place, &mut offset, wait, chunks).await {
-            Ok(()) => tracing::debug!(?place, "the leader has changed"),
-            Err(FetchError::Refused(ResponseError::OffsetOutOfRange)) => {
-                // Whoever does not take it any more has no need of it.
-                let _taken = chunks.send(Err(OutOfRange)).await;
-                return;
-            }
+        let ended = match follow(place, &mut known, &mut offset, wait, chunks).await {
+            Ok(ended) => ended,
+            Err(FetchError::Refused(ResponseError::OffsetOutOfRange)) => Some(Ended::OutOfRange),
             Err(error) => {
                 let reason = error.reason();
                 failures.get_or_create(&Reason { reason }).inc();
                 tracing::warn!(partition = place.partition, %error, reason, "cannot fetch from Kafka for the moment");
                 tokio::time::sleep(backoff.next(began.elapsed(), rand::random())).await;
+                None
             }
+        };
+        if let Some(ended) = ended {
+            // Whoever does not take it any more has no need of it.
+            let _taken = chunks.send(Err(ended)).await;
+            return;
         }
     }
 }
 
-/// Fetches from the leader of now until it fails, or leads no more.
+/// Fetches from the leader of now, and remembers it in `known`, until it fails, leads no more, or nobody takes chunks.
 async fn follow(
     place: &Place,
+    known: &mut Option<Leader>,
     offset: &mut i64,
     wait: Wait,
-    chunks: &Sender<Result<Chunk, OutOfRange>>,
-) -> Result<(), FetchError> {
-    let leader = leader::leader(place).await?;
-    let mut asked = Instant::now();
-    let mut connection = Connection::open(&leader.broker, &place.client_id).await?;
-    loop {
-        let request = request(place, leader.epoch, *offset, wait);
-        let answer = connection.ask(&request, VERSION, wait.most).await?;
-        let chunk = chunk(answer)?;
-        if let Some(chunk) = chunk {
-            let next = chunk.next;
-            if chunks.send(Ok(chunk)).await.is_err() {
-                return Ok(());
-            }
-            *offset = next;
+    chunks: &Sender<Result<Chunk, Ended>>,
+) -> Result<Option<Ended>, FetchError> {
+    let found = leader::leader(place).await?;
+    if let Some(known) = known {
+        if found.is_older_than(known) {
+            return Err(FetchError::Outdated);
         }
-        if asked.elapsed() > LEADER_AGE {
-            if leader::leader(place).await? != leader {
-                return Ok(());
+        if found.topic_id != known.topic_id {
+            return Ok(Some(Ended::Remade));
+        }
+    }
+    let leader = &*known.insert(found);
+    let mut connection = Connection::open(&leader.broker, &place.client_id).await?;
+    let fetching = async {
+        loop {
+            let request = request(place, leader.epoch, *offset, wait);
+            let answer = connection.ask(&request, VERSION, wait.most).await?;
+            if let Some(chunk) = chunk(answer, *offset)? {
+                let next = chunk.next;
+                if chunks.send(Ok(chunk)).await.is_err() {
+                    return Ok(None);
+                }
+                *offset = next;
             }
-            asked = Instant::now();
+        }
+    };
+    tokio::select! {
+        ended = fetching => ended,
+        () = superseded(place, leader) => Ok(None),
+    }
+}
+
+/// Until another leader is known. Looked for beside the fetching, so that a bootstrap broker that does not answer holds nothing up.
+async fn superseded(place: &Place, leader: &Leader) {
+    loop {
+        tokio::time::sleep(LEADER_AGE).await;
+        match leader::leader(place).await {
+            Ok(found) if found == *leader || found.is_older_than(leader) => {}
+            Ok(_) => return,
+            Err(error) => tracing::debug!(partition = place.partition, %error, "cannot see who leads"),
         }
     }
 }
@@ -206,31 +247,42 @@ fn request(place: &Place, leader_epoch: i32, offset: i64, wait: Wait) -> FetchRe
         .with_topics(vec![topic])
 }
 
-/// The whole batches of an answer; `None` where there is nothing new.
-fn chunk(answer: FetchResponse) -> Result<Option<Chunk>, FetchError> {
+/// The whole batches of an answer, from an offset on; `None` where there is nothing new.
+fn chunk(answer: FetchResponse, offset: i64) -> Result<Option<Chunk>, FetchError> {
     refused(answer.error_code)?;
     let mut partitions = answer.responses.into_iter().flat_map(|topic| topic.partitions);
     let partition = partitions.next().ok_or(FetchError::Empty)?;
     refused(partition.error_code)?;
-    whole(partition)
+    whole(partition, offset)
 }
 
 fn refused(code: i16) -> Result<(), FetchError> {
     ResponseError::try_from_code(code).map_or(Ok(()), |error| Err(FetchError::Refused(error)))
 }
 
-fn whole(partition: PartitionData) -> Result<Option<Chunk>, FetchError> {
+/// What comes before a damaged batch is taken; the next answer begins with it.
+fn whole(partition: PartitionData, offset: i64) -> Result<Option<Chunk>, FetchError> {
     let mut bytes = partition.records.unwrap_or_default();
     if bytes.is_empty() {
         return Ok(None);
     }
     let (mut end, mut next) = (0, None);
     while let Some(header) = bytes.get(end..).and_then(Header::read) {
-        if !header.is_sound {
+        // The checksum does not cover the offset: neither the first batch may lie before what was asked for, nor another before
+        // its neighbour.
+        let is_in_place = match next {
+            None => header.last_offset >= offset,
+            Some(next) => header.base_offset >= next,
+        };
+        let after = header.last_offset.checked_add(1);
+        let Some(after) = after.filter(|_| header.is_sound && is_in_place) else {
+            if next.is_some() {
+                break;
+            }
             return Err(FetchError::Damaged(header.base_offset));
-        }
+        };
         end += header.length;
-        next = Some(header.last_offset + 1);
+        next = Some(after);
     }
     bytes.truncate(end);
     let aborted = partition.aborted_transactions.unwrap_or_default();

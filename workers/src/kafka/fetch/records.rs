@@ -57,6 +57,7 @@ impl Records {
 
     /// Takes the chunk that follows; all of the one before must have been read.
     pub fn put(&mut self, mut chunk: Chunk) {
+        self.from = self.from.max(self.chunk.next);
         chunk.aborted.sort_unstable();
         self.given_up.clear();
         self.chunk = chunk;
@@ -74,6 +75,7 @@ impl Records {
         self.batch = None;
         if self.body.capacity() > KEPT {
             self.body = Vec::new();
+            self.unpacker = Unpacker::default();
         }
         while let Some(header) = Header::read(&self.chunk.bytes) {
             let batch = self.chunk.bytes.split_to(header.length);

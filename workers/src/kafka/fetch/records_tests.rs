@@ -150,6 +150,15 @@ fn a_record_that_cannot_be_read_and_those_behind_it_are_told_one_by_one() {
 }
 
 #[test]
+fn a_record_that_claims_an_offset_beyond_its_batch_is_not_believed() {
+    let batch = encoded(&(0..3).map(written).collect::<Vec<_>>());
+    let each = (batch.len() - RECORDS) / 3;
+    // Of the second one, behind its length, attributes and time.
+    let spoilt = spoilt(batch, RECORDS + each + 3, 0x7e);
+    assert_eq!(offsets(spoilt, 0, vec![]), [0, 1, 2]);
+}
+
+#[test]
 fn a_batch_that_cannot_be_unpacked_is_told_by_its_offsets_and_the_next_is_read() {
     let batch = encoded(&(0..3).map(written).collect::<Vec<_>>());
     let packed = batch.len() - RECORDS;

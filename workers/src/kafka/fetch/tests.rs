@@ -12,6 +12,9 @@ use tokio::{
     time::timeout,
 };
 
+use kafka_protocol::messages::fetch_response::AbortedTransaction;
+use uuid::Uuid;
+
 use super::*;
 
 const TOPIC: &str = "crypto-stream";
@@ -114,7 +117,7 @@ async fn an_offset_that_the_partition_does_not_have_is_told() {
     brokers.send(0..10).await;
     let mut fetching = start(brokers.place(), 11);
     let answer = timeout(PATIENCE, fetching.next()).await.unwrap();
-    assert!(matches!(answer, Some(Err(OutOfRange))));
+    assert!(matches!(answer, Some(Err(Ended::OutOfRange))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -163,7 +166,7 @@ fn batch(base_offset: i64) -> Vec<u8> {
 }
 
 fn answered(records: Vec<u8>) -> Result<Option<Chunk>, FetchError> {
-    whole(PartitionData::default().with_records(Some(records.into())))
+    whole(PartitionData::default().with_records(Some(records.into())), 7)
 }
 
 #[test]
@@ -180,8 +183,52 @@ fn only_whole_batches_are_taken() {
 #[test]
 fn a_damaged_batch_is_not_taken() {
     for at in [16, 17, 25, 60] {
-        let mut batches = [batch(5), batch(15)].concat();
-        batches[61 + at] ^= 1;
-        assert!(matches!(answered(batches), Err(FetchError::Damaged(15))), "{at}");
+        let mut damaged = batch(5);
+        damaged[at] ^= 1;
+        assert!(
+            matches!(answered(damaged.clone()), Err(FetchError::Damaged(5))),
+            "{at}"
+        );
+        // What comes before it is.
+        let chunk = answered([batch(0), damaged].concat()).unwrap().unwrap();
+        assert_eq!((chunk.bytes.len(), chunk.next), (61, 10), "{at}");
     }
+}
+
+#[test]
+fn a_batch_that_is_not_where_it_says_is_not_taken() {
+    for elsewhere in [-5, -3, i64::MAX - 9] {
+        assert!(matches!(answered(batch(elsewhere)), Err(FetchError::Damaged(at)) if at == elsewhere));
+    }
+    for second in [9, 0, i64::MIN] {
+        let chunk = answered([batch(0), batch(second)].concat()).unwrap().unwrap();
+        assert_eq!(chunk.next, 10, "{second}");
+    }
+}
+
+#[test]
+fn given_up_transactions_are_passed_on() {
+    let transaction = AbortedTransaction::default()
+        .with_producer_id(3.into())
+        .with_first_offset(8);
+    let partition = PartitionData::default()
+        .with_records(Some(batch(5).into()))
+        .with_aborted_transactions(Some(vec![transaction]));
+    let expected = Aborted {
+        first_offset: 8,
+        producer_id: 3,
+    };
+    assert_eq!(whole(partition, 7).unwrap().unwrap().aborted, [expected]);
+}
+
+#[test]
+fn a_leader_of_an_earlier_epoch_is_older_unless_the_topic_was_made_anew() {
+    let leader = |epoch, topic| Leader {
+        broker: "broker:9092".to_owned(),
+        epoch,
+        topic_id: Uuid::from_u128(topic),
+    };
+    assert!(leader(5, 1).is_older_than(&leader(6, 1)));
+    assert!(!leader(6, 1).is_older_than(&leader(6, 1)));
+    assert!(!leader(0, 2).is_older_than(&leader(6, 1)));
 }

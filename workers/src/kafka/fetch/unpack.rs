@@ -35,7 +35,8 @@ impl Unpacker {
             2 => snappy(packed, body)?,
             3 => whole(FrameDecoder::new(packed), body)?,
             4 => {
-                let decoder = zstd::stream::read::Decoder::with_context(packed, &mut self.zstd);
+                let mut decoder = zstd::stream::read::Decoder::with_context(packed, &mut self.zstd);
+                decoder.window_log_max(LARGEST.ilog2())?;
                 whole(decoder, body)?;
             }
             _ => return Err(invalid("a codec that is not known")),
@@ -149,6 +150,18 @@ mod tests {
         let (mut unpacker, mut body) = (Unpacker::default(), Vec::new());
         assert!(unpacker.unpack(codec, &packed, &mut body).is_err());
         assert!(body.len() <= LARGEST + 1);
+    }
+
+    #[rstest]
+    fn what_was_refused_spoils_nothing_after_it(#[values("gzip", "snappy", "lz4", "zstd")] form: &str) {
+        let bytes = vec![7; 100_000];
+        let (codec, sound) = packed(form, &bytes);
+        let (mut unpacker, mut body) = (Unpacker::default(), Vec::new());
+        for broken in [&sound[..sound.len() / 2], b"broken"] {
+            assert!(unpacker.unpack(codec, broken, &mut body).is_err());
+            unpacker.unpack(codec, &sound, &mut body).unwrap();
+            assert_eq!(body, bytes);
+        }
     }
 
     #[test]

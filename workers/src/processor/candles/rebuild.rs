@@ -10,8 +10,8 @@ use crate::{
     processor::context::PartitionContext,
 };
 
-/// How long nothing may come before Kafka is asked what it still has.
-const IDLE: Duration = Duration::from_secs(1);
+/// How long is read before Kafka is asked again what it still has. Longer than a connection takes: asking begins the fetching anew.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// Reads from the first trade of the oldest open window up to `next`, the lane's place. What Kafka no longer has is left
 /// to be read from the store. `None` when stopped.

@@ -118,26 +118,28 @@ impl Columns {
 
     /// All rows, sorted by exchange, symbol and trade id.
     pub fn into_sorted(self, partition: i32) -> Result<RecordBatch, ArrowError> {
+        let rows = self.rows();
         let order = self.order();
-        let rows = order.len();
+        let order = order.as_deref();
         let columns: Vec<ArrayRef> = vec![
-            names(self.exchanges, pick(&order, self.exchange).into())?,
-            names(self.symbols, pick(&order, self.symbol).into())?,
-            Arc::new(Int64Array::from(pick(&order, self.trade_id))),
-            decimal(pick(&order, self.price), PRICE_PRECISION)?,
-            decimal(pick(&order, self.quantity), QUANTITY_PRECISION)?,
-            time(pick(&order, self.trade_time)),
-            time(pick(&order, self.event_time)),
-            time(pick(&order, self.recv_time)),
-            Arc::new(BooleanArray::from(pick(&order, self.buyer_is_maker))),
-            names(self.sources, pick(&order, self.source).into())?,
+            names(self.exchanges, pick(order, self.exchange).into())?,
+            names(self.symbols, pick(order, self.symbol).into())?,
+            Arc::new(Int64Array::from(pick(order, self.trade_id))),
+            decimal(pick(order, self.price), PRICE_PRECISION)?,
+            decimal(pick(order, self.quantity), QUANTITY_PRECISION)?,
+            time(pick(order, self.trade_time)),
+            time(pick(order, self.event_time)),
+            time(pick(order, self.recv_time)),
+            Arc::new(BooleanArray::from(pick(order, self.buyer_is_maker))),
+            names(self.sources, pick(order, self.source).into())?,
             Arc::new(Int32Array::from(vec![partition; rows])),
-            Arc::new(Int64Array::from(pick(&order, self.kafka_offset))),
+            Arc::new(Int64Array::from(pick(order, self.kafka_offset))),
         ];
         RecordBatch::try_new(schema::schema(), columns)
     }
 
-    fn order(&self) -> Vec<usize> {
+    /// The rows in the order of exchange, symbol and trade id; `None` where they are in it.
+    fn order(&self) -> Option<Vec<usize>> {
         let (exchanges, symbols) = (self.exchanges.ranks(), self.symbols.ranks());
         let rank = |ranks: &[usize], key: Option<&NameKey>| {
             key.and_then(|key| usize::try_from(*key).ok())
@@ -151,13 +153,17 @@ impl Columns {
                 self.trade_id.get(*row).copied(),
             )
         });
-        order
+        // A partition with one symbol is in order already.
+        (!order.is_sorted()).then_some(order)
     }
 }
 
 /// Takes the column, so that it is not kept longer than its copy needs.
-fn pick<T: Copy>(order: &[usize], column: Vec<T>) -> Vec<T> {
-    order.iter().filter_map(|row| column.get(*row).copied()).collect()
+fn pick<T: Copy>(order: Option<&[usize]>, column: Vec<T>) -> Vec<T> {
+    match order {
+        None => column,
+        Some(order) => order.iter().filter_map(|row| column.get(*row).copied()).collect(),
+    }
 }
 
 fn names(names: Names, keys: Int32Array) -> Result<ArrayRef, ArrowError> {
