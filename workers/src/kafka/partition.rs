@@ -236,22 +236,29 @@ impl PartitionSource for KafkaPartition {
     async fn read(&mut self, deadline: Instant, mut take: impl FnMut(&Record<'_>) -> Flow + Send) -> ReadEnd {
         let stop = self.stop.clone();
         loop {
-            let mut records = self.records.batch();
             let mut left = SLICE;
-            while left > 0
-                && let Some(record) = records.next()
-            {
-                left -= 1;
-                self.next = record.offset + 1;
-                if take(&record) == Flow::Enough {
-                    return ReadEnd::Enough;
+            let has_more = loop {
+                for record in self.records.batch() {
+                    left -= 1;
+                    self.next = record.offset + 1;
+                    if take(&record) == Flow::Enough {
+                        return ReadEnd::Enough;
+                    }
+                    if left == 0 {
+                        break;
+                    }
                 }
-            }
-            drop(records);
+                if left == 0 {
+                    break true;
+                }
+                if !self.records.open_next() {
+                    break false;
+                }
+            };
             if stop.is_cancelled() {
                 return ReadEnd::Stopped;
             }
-            if left == 0 || self.records.open_next() {
+            if has_more {
                 if Instant::now() >= deadline {
                     return ReadEnd::Deadline;
                 }

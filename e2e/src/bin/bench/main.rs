@@ -11,7 +11,11 @@ use std::{env, time::Duration};
 
 use anyhow::{Result, bail};
 use crds::CryptoPipelineSpec;
-use e2e::{DEMO_NAMESPACE, cluster::Cluster, testbed::Testbed};
+use e2e::{
+    DEMO_NAMESPACE,
+    cluster::Cluster,
+    testbed::{NAMESPACE, Testbed},
+};
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_mins(10);
@@ -37,7 +41,8 @@ async fn main() -> Result<()> {
     for line in table {
         println!("{line}");
     }
-    Ok(())
+    // Tests that follow want the whole testbed.
+    cluster.delete_namespace(NAMESPACE).await
 }
 
 /// One Cassandra node, one NameNode and two DataNodes, beside three brokers: what the figures of the stack that this replaces

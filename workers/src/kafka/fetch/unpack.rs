@@ -9,6 +9,9 @@ use zstd::zstd_safe::DCtx;
 /// Bytes of the largest batch that is unpacked. A batch has 1 MiB by default before it is packed, and the packed ones that
 /// Kafka takes are that large at most; a few bytes can stand for gigabytes.
 const LARGEST: usize = 64 << 20;
+/// How much smaller batches of trades are packed, at most, and the room for the smallest.
+const USUAL_RATIO: usize = 16;
+const LEAST_ROOM: usize = 64 << 10;
 /// What snappy-java puts before its blocks, with two version numbers behind it; librdkafka writes a bare block instead.
 const SNAPPY_JAVA: &[u8] = b"\x82SNAPPY\0";
 const SNAPPY_JAVA_HEADER: usize = SNAPPY_JAVA.len() + 8;
@@ -34,14 +37,27 @@ impl Unpacker {
             1 => whole(MultiGzDecoder::new(packed), body)?,
             2 => snappy(packed, body)?,
             3 => whole(FrameDecoder::new(packed), body)?,
-            4 => {
-                let mut decoder = zstd::stream::read::Decoder::with_context(packed, &mut self.zstd);
-                decoder.window_log_max(LARGEST.ilog2())?;
-                whole(decoder, body)?;
-            }
+            4 => self.zstd(packed, body)?,
             _ => return Err(invalid("a codec that is not known")),
         }
         Ok(())
+    }
+
+    /// At once, where `body` has the room: that takes no window of its own, as reading piece by piece would.
+    fn zstd(&mut self, packed: &[u8], body: &mut Vec<u8>) -> io::Result<()> {
+        let mut room = packed
+            .len()
+            .saturating_mul(USUAL_RATIO)
+            .clamp(LEAST_ROOM, LARGEST);
+        loop {
+            body.reserve_exact(room);
+            match self.zstd.decompress(body, packed) {
+                Ok(_) => return Ok(()),
+                // It does not say by how much the room was too small, or whether that is what is wrong.
+                Err(_) if room < LARGEST => room = room.saturating_mul(4).min(LARGEST),
+                Err(code) => return Err(io::Error::other(zstd::zstd_safe::get_error_name(code))),
+            }
+        }
     }
 }
 
@@ -149,7 +165,7 @@ mod tests {
         }
         let (mut unpacker, mut body) = (Unpacker::default(), Vec::new());
         assert!(unpacker.unpack(codec, &packed, &mut body).is_err());
-        assert!(body.len() <= LARGEST + 1);
+        assert!(body.len() <= LARGEST + 1 && body.capacity() <= 2 * LARGEST);
     }
 
     #[rstest]
