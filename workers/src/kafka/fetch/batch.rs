@@ -15,7 +15,7 @@ const CHECKED: usize = 21;
 const MAGIC: i8 = 2;
 
 /// What a batch says of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Header {
     /// Of its first record.
     pub base_offset: i64,
@@ -31,8 +31,8 @@ pub struct Header {
     pub is_control: bool,
     /// Whether it is part of a transaction.
     pub is_transactional: bool,
-    /// Whether the checksum is that of the bytes.
-    pub is_sound: bool,
+    magic: i8,
+    checksum: u32,
     base_timestamp_ms: i64,
     /// Of all records, where the broker has set it.
     append_time_ms: Option<i64>,
@@ -41,7 +41,8 @@ pub struct Header {
 
 impl Header {
     /// The header of the batch that `bytes` begin with. `None` where they end before the batch does: a broker cuts an answer off
-    /// where it has the bytes that were asked for. A batch of an older version is not sound.
+    /// where it has the bytes that were asked for. A batch too short for
+    /// a header is not sound.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
         let base_offset = rest.try_get_i64().ok()?;
@@ -50,15 +51,8 @@ impl Header {
         Some(Self::of(base_offset, batch).unwrap_or(Self {
             base_offset,
             last_offset: base_offset,
-            producer_id: -1,
             length,
-            codec: 0,
-            is_control: false,
-            is_transactional: false,
-            is_sound: false,
-            base_timestamp_ms: -1,
-            append_time_ms: None,
-            records: 0,
+            ..Self::default()
         }))
     }
 
@@ -77,7 +71,6 @@ impl Header {
         let _producer_epoch = rest.try_get_i16()?;
         let _first_sequence = rest.try_get_i32()?;
         let records = rest.try_get_i32()?;
-        let checked = batch.get(CHECKED..).unwrap_or_default();
         Ok(Self {
             base_offset,
             last_offset,
@@ -86,11 +79,23 @@ impl Header {
             codec: attributes.to_be_bytes()[1] & 0b111,
             is_control: attributes & 0b10_0000 != 0,
             is_transactional: attributes & 0b1_0000 != 0,
-            is_sound: magic == MAGIC && crc32c::crc32c(checked) == checksum,
+            magic,
+            checksum,
             base_timestamp_ms,
             append_time_ms: (attributes & 0b1000 != 0).then_some(newest_timestamp_ms),
             records,
         })
+    }
+
+    /// Whether the batch, which is what `bytes` begin with, is of this version and has the checksum that it says.
+    pub fn is_sound(&self, bytes: &[u8]) -> bool {
+        let checked = bytes.get(CHECKED..self.length).unwrap_or_default();
+        self.magic == MAGIC && crc32c::crc32c(checked) == self.checksum
+    }
+
+    fn timestamp_ms(&self, delta: i64) -> Option<i64> {
+        let own = || (self.base_timestamp_ms >= 0).then(|| self.base_timestamp_ms.saturating_add(delta));
+        self.append_time_ms.or_else(own)
     }
 
     /// The records, still packed, of the batch that this is the header of.
@@ -163,13 +168,6 @@ impl Progress {
         self.at = body.len();
         self.next += 1;
         Some(record)
-    }
-}
-
-impl Header {
-    fn timestamp_ms(&self, delta: i64) -> Option<i64> {
-        let own = || (self.base_timestamp_ms >= 0).then(|| self.base_timestamp_ms.saturating_add(delta));
-        self.append_time_ms.or_else(own)
     }
 }
 

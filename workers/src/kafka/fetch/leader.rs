@@ -7,7 +7,6 @@ use kafka_protocol::{
     messages::{MetadataRequest, MetadataResponse, TopicName, metadata_request::MetadataRequestTopic},
     protocol::StrBytes,
 };
-
 use uuid::Uuid;
 
 use super::{

@@ -22,10 +22,10 @@ use prometheus_client::metrics::{counter::Counter, family::Family};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio_util::task::AbortOnDropHandle;
 
-use self::leader::Leader;
 use self::{
     batch::Header,
     connection::{Connection, ConnectionError},
+    leader::Leader,
     records::Aborted,
 };
 pub use self::{
@@ -267,7 +267,9 @@ fn whole(partition: PartitionData, offset: i64) -> Result<Option<Chunk>, FetchEr
         return Ok(None);
     }
     let (mut end, mut next) = (0, None);
-    while let Some(header) = bytes.get(end..).and_then(Header::read) {
+    while let Some(rest) = bytes.get(end..)
+        && let Some(header) = Header::read(rest)
+    {
         // The checksum does not cover the offset: neither the first batch may lie before what was asked for, nor another before
         // its neighbour.
         let is_in_place = match next {
@@ -275,7 +277,7 @@ fn whole(partition: PartitionData, offset: i64) -> Result<Option<Chunk>, FetchEr
             Some(next) => header.base_offset >= next,
         };
         let after = header.last_offset.checked_add(1);
-        let Some(after) = after.filter(|_| header.is_sound && is_in_place) else {
+        let Some(after) = after.filter(|_| is_in_place && header.is_sound(rest)) else {
             if next.is_some() {
                 break;
             }

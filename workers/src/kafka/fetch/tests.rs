@@ -1,5 +1,6 @@
 //! Fetching from librdkafka's brokers in this process, and from what is no broker.
 
+use kafka_protocol::messages::fetch_response::AbortedTransaction;
 use rdkafka::{
     ClientConfig,
     mocking::MockCluster,
@@ -11,8 +12,6 @@ use tokio::{
     net::TcpListener,
     time::timeout,
 };
-
-use kafka_protocol::messages::fetch_response::AbortedTransaction;
 use uuid::Uuid;
 
 use super::*;
