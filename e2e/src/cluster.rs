@@ -1,6 +1,6 @@
 //! A client of the test cluster: the few requests that every part of the harness needs.
 
-use std::{fmt::Debug, time::Duration};
+use std::{fmt::Debug, process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use crds::{
@@ -21,7 +21,7 @@ use kube::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
-use tokio::process::Command;
+use tokio::{io::AsyncWriteExt, process::Command};
 
 use crate::progress::{Look, until};
 
@@ -184,16 +184,18 @@ impl Cluster {
         answer.with_context(|| format!("request to {path}"))
     }
 
-    /// Runs a command in a container and returns what it prints.
+    /// Runs a command in a container with this as its standard input, and returns what it prints.
     pub async fn exec(
         &self,
         namespace: &str,
         pod: &str,
         container: &str,
         command: &[&str],
+        input: &str,
     ) -> Result<String> {
         let target = [
             "exec",
+            "--stdin",
             "--namespace",
             namespace,
             pod,
@@ -201,11 +203,17 @@ impl Cluster {
             container,
             "--",
         ];
-        let answer = Command::new("kubectl")
+        let mut running = Command::new("kubectl")
             .args(target)
             .args(command)
-            .output()
-            .await?;
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut stdin = running.stdin.take().context("kubectl without a standard input")?;
+        stdin.write_all(input.as_bytes()).await?;
+        drop(stdin);
+        let answer = running.wait_with_output().await?;
         ensure!(
             answer.status.success(),
             "{command:?} in {pod}: {}",

@@ -120,7 +120,7 @@ async fn zookeeper_answer(pipeline: &Pipeline, pod: &str, word: &str) -> Result<
     let command = ["bash", "-c", &ask];
     pipeline
         .cluster
-        .exec(&pipeline.namespace, pod, container, &command)
+        .exec(&pipeline.namespace, pod, container, &command, "")
         .await
 }
 

@@ -14,6 +14,7 @@ mod failovers;
 mod ingest_loss;
 mod kills;
 mod life;
+mod load;
 mod manifests;
 mod outages;
 mod placement;
@@ -76,7 +77,7 @@ macro_rules! case {
     };
 }
 
-const CASES: [Case; 38] = [
+const CASES: [Case; 40] = [
     case!(plain::every_trade_is_in_all_three_places_once),
     case!(placement::every_pod_runs_on_its_site),
     case!(placement::a_site_without_nodes_is_named),
@@ -87,6 +88,7 @@ const CASES: [Case; 38] = [
     case!(readers::the_files_hold_the_recorded_fields),
     case!(questions::the_guide_answers_what_it_promises),
     case!(broken_input::nothing_stops_and_nothing_is_hidden),
+    case!(broken_input::what_was_corrected_arrives_once),
     case!(scaling::processors_come_and_go_during_the_stream),
     case!(life::a_changed_config_reaches_the_running_system),
     case!(kills::one_pod_of_every_kind_is_killed_during_the_stream),
@@ -98,6 +100,7 @@ const CASES: [Case; 38] = [
     case!(venues::coinbase_is_read_without_a_loss),
     case!(replay::a_dump_is_played_into_all_three_places),
     case!(replay::a_recording_holds_what_was_streamed),
+    case!(load::processors_are_added_and_taken_away_by_it),
     case!(spark::it_reads_what_others_read),
     case!(candles::they_equal_an_independent_computation),
     case!(compaction::a_day_that_is_over_is_merged_and_no_reader_notices),
