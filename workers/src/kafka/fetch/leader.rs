@@ -99,10 +99,35 @@ fn named(answer: &MetadataResponse, place: &Place) -> Result<Leader, FetchError>
             .find(|broker| broker.node_id == partition.leader_id)
             .ok_or(FetchError::NoLeader(place.partition))?;
         return Ok(Leader {
-            broker: format!("{}:{}", broker.host, broker.port),
+            broker: address(&broker.host, broker.port),
             epoch: partition.leader_epoch,
             topic_id: topic.topic_id,
         });
     }
     Err(FetchError::NoLeader(place.partition))
+}
+
+/// `host:port`. An IPv6 address, which a broker may advertise without brackets, gets them.
+fn address(host: &str, port: i32) -> String {
+    if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("market-kafka-r0-0.market-kafka", "market-kafka-r0-0.market-kafka:9092")]
+    #[case("10.0.0.7", "10.0.0.7:9092")]
+    #[case("fd00::7", "[fd00::7]:9092")]
+    #[case("[fd00::7]", "[fd00::7]:9092")]
+    fn a_broker_is_found_by_what_it_advertises(#[case] host: &str, #[case] expected: &str) {
+        assert_eq!(address(host, 9092), expected);
+    }
 }
