@@ -16,6 +16,8 @@ use e2e::{
 
 const OUTAGE: Duration = Duration::from_mins(1);
 const KAFKA_OUTAGE: Duration = Duration::from_mins(2);
+/// The longest that Kafka, just started, may take for what waited.
+const DRAIN: Duration = Duration::from_mins(10);
 /// 1,000 trades a second of each symbol.
 const KILO_TRADES: f64 = 23.0;
 
@@ -82,6 +84,12 @@ pub async fn ingest_goes_on_without_kafka(bed: &Testbed) -> Result<()> {
     ensure!(during.spooled > 0, "nothing waits on the disk: {during:?}");
     chaos::resume(&bed.pipeline).await?;
     bed.pipeline.wait_ready(READY_LIMIT).await?;
+    stream.stop_issuing().await?;
+    until("what waited acknowledged", DRAIN, async || {
+        let waiting = workers::ingest(&bed.pipeline).await?.in_flight;
+        Ok(Look::when(waiting == 0, (), format!("{waiting} trades wait")))
+    })
+    .await?;
     stream.end_in_order().await?;
     peak = peak.max(resident_mib(bed).await?);
     let after = workers::ingest(&bed.pipeline).await?;
