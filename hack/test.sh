@@ -3,8 +3,8 @@
 set -euo pipefail
 source "$(dirname "$0")/../e2e/cluster/lib.sh"
 
-# `make e2e` runs the others too: failovers, storm, deaths, load, candles, compaction and spark, which take longer than all of these.
-# A word means every test whose name contains it.
+# `make e2e` runs the others too: failovers, storm, deaths, candles, compaction and spark, which take longer than all of these. A word
+# means every test whose name contains it.
 gate=(plain placement manifests readers questions broken_input scaling life kills ingest_loss outages shards venues replay convergence deletion)
 e2e_log=$CRYPTOPIPELINE_CACHE/log/end-to-end-tests.log
 

@@ -211,14 +211,16 @@ impl Cluster {
             .stderr(Stdio::piped())
             .spawn()?;
         let mut stdin = running.stdin.take().context("kubectl without a standard input")?;
-        stdin.write_all(input.as_bytes()).await?;
-        drop(stdin);
-        let answer = running.wait_with_output().await?;
+        // Beside each other: a command that ends early, or says much first, does not take all of its input.
+        let writing = async move { stdin.write_all(input.as_bytes()).await };
+        let (written, answer) = tokio::join!(writing, running.wait_with_output());
+        let answer = answer?;
         ensure!(
             answer.status.success(),
             "{command:?} in {pod}: {}",
             String::from_utf8_lossy(&answer.stderr)
         );
+        written?;
         Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
     }
 

@@ -29,7 +29,7 @@ pub struct Autoscaling {
     pub max_replicas: Option<i32>,
     /// The number is doubled while the oldest record that a lane has not read yet is older than this, at least ten seconds.
     pub max_behind: HumanDuration,
-    /// One worker goes after reading has been less than half of `maxBehind` behind for so long, at least one minute.
+    /// One worker goes after reading has been at most half of `maxBehind` behind for so long, at least one minute.
     pub scale_down_after: HumanDuration,
 }
 

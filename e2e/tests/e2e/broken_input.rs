@@ -1,4 +1,4 @@
-//! What no worker can read: it is counted or kept aside, and the trades behind it arrive.
+//! What no worker can read: it is counted or kept aside, the trades behind it arrive, and it can be put back corrected.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use crds::{names::Role, wire::IdRange};
 use e2e::{
     audit,
+    chaos::is_ready,
     progress::{Look, note, until},
     proof::{self, Copies},
     readers::{DeadLetter, dead_letters, read},
@@ -83,8 +84,7 @@ pub async fn what_was_corrected_arrives_once(bed: &Testbed) -> Result<()> {
         read(&bed.pipeline, &["produce", &symbol, &record]).await?;
     }
     let letters = until("letters to correct", Duration::from_mins(2), async || {
-        let listed = replay_dlq(bed, &["list"], "").await?;
-        let of_symbol: Vec<_> = listed.into_iter().filter(|line| line.contains(&symbol)).collect();
+        let of_symbol = letters_of(bed, &symbol).await?;
         let seen = format!("{} of 2", of_symbol.len());
         Ok(Look::when(of_symbol.len() == 2, of_symbol, seen))
     })
@@ -97,6 +97,8 @@ pub async fn what_was_corrected_arrives_once(bed: &Testbed) -> Result<()> {
     )?;
     ensure_outcomes(&replay_dlq(bed, &["put"], &corrected).await?, "Done")?;
     ensure_outcomes(&replay_dlq(bed, &["put"], &corrected).await?, "DoneBefore")?;
+    let left = letters_of(bed, &symbol).await?;
+    ensure!(left.is_empty(), "still listed: {left:?}");
     audit::prove(&bed.pipeline, std::slice::from_ref(&symbol), |report| {
         let found = report.symbols.get(&symbol).context("not found anywhere")?;
         proof::exactly(&symbol, found, IdRange(1, 2), Copies::None)
@@ -106,15 +108,31 @@ pub async fn what_was_corrected_arrives_once(bed: &Testbed) -> Result<()> {
     Ok(())
 }
 
+/// The lines of `replay-dlq list` that name a symbol.
+async fn letters_of(bed: &Testbed, symbol: &str) -> Result<Vec<String>> {
+    let mut listed = replay_dlq(bed, &["list"], "").await?;
+    listed.retain(|line| line.contains(symbol));
+    Ok(listed)
+}
+
 /// Runs `replay-dlq` in a processor's container, and returns the lines it printed.
 async fn replay_dlq(bed: &Testbed, arguments: &[&str], input: &str) -> Result<Vec<String>> {
     let pods = bed.pipeline.pods(Role::Processor).await?;
-    let pod = pods.first().context("no processor")?.name_any();
+    let pod = pods
+        .iter()
+        .find(|pod| is_ready(pod))
+        .context("no processor is ready")?;
     let command = [&["replay-dlq"], arguments].concat();
     let cluster = &bed.pipeline.cluster;
     let container = Role::Processor.as_str();
     let printed = cluster
-        .exec(&bed.pipeline.namespace, &pod, container, &command, input)
+        .exec(
+            &bed.pipeline.namespace,
+            &pod.name_any(),
+            container,
+            &command,
+            input,
+        )
         .await?;
     Ok(printed.lines().map(str::to_owned).collect())
 }

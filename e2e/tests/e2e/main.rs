@@ -14,7 +14,6 @@ mod failovers;
 mod ingest_loss;
 mod kills;
 mod life;
-mod load;
 mod manifests;
 mod outages;
 mod placement;
@@ -77,7 +76,7 @@ macro_rules! case {
     };
 }
 
-const CASES: [Case; 40] = [
+const CASES: [Case; 39] = [
     case!(plain::every_trade_is_in_all_three_places_once),
     case!(placement::every_pod_runs_on_its_site),
     case!(placement::a_site_without_nodes_is_named),
@@ -100,7 +99,6 @@ const CASES: [Case; 40] = [
     case!(venues::coinbase_is_read_without_a_loss),
     case!(replay::a_dump_is_played_into_all_three_places),
     case!(replay::a_recording_holds_what_was_streamed),
-    case!(load::processors_are_added_and_taken_away_by_it),
     case!(spark::it_reads_what_others_read),
     case!(candles::they_equal_an_independent_computation),
     case!(compaction::a_day_that_is_over_is_merged_and_no_reader_notices),

@@ -59,7 +59,7 @@ pub async fn the_table_goes_on_without_hdfs(bed: &Testbed) -> Result<()> {
 }
 
 /// Kafka is down for two minutes while 2,000 trades a second come in: ingest goes on listening, and afterwards every trade is
-/// everywhere once and, in the topic, in the exchange's order.
+/// everywhere once and, in the topic, in the order in which it was read.
 pub async fn ingest_goes_on_without_kafka(bed: &Testbed) -> Result<()> {
     let stream = Stream::open_at(&bed.pipeline, &bed.sim, "NOKAFKA", KILO_TRADES).await?;
     let symbols = stream.symbols.clone();
