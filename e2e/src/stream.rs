@@ -126,8 +126,8 @@ impl Stream {
         self.prove(&ledger, Copies::None).await
     }
 
-    /// The same, of streams that somebody heard all the time; and in the topic the trades of a symbol are in the
-    /// order in which they were read.
+    /// The same, of streams that somebody heard all the time; and in the topic the trades of a symbol are in the order in which
+    /// they were read.
     pub async fn end_in_order(self) -> Result<()> {
         let ledger = self.end().await?;
         proof::always_heard(&ledger, &self.symbols)?;

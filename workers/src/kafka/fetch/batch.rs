@@ -41,8 +41,7 @@ pub struct Header {
 
 impl Header {
     /// The header of the batch that `bytes` begin with. `None` where they end before the batch does: a broker cuts an answer off
-    /// where it has the bytes that were asked for. A batch too short for
-    /// a header is not sound.
+    /// where it has the bytes that were asked for. A batch too short for a header is not sound.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
         let base_offset = rest.try_get_i64().ok()?;
