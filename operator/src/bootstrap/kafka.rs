@@ -240,6 +240,7 @@ fn partitions(metadata: &Metadata) -> Vec<Partition> {
                 name: format!("{}-{}", topic.name(), partition.id()),
                 replicas: partition.replicas().iter().map(name).collect(),
                 in_sync: partition.isr().iter().map(name).collect(),
+                minimum: 1,
             })
         })
         .collect()

@@ -7,6 +7,7 @@
 
 pub mod autoscaling;
 mod engine;
+mod facts;
 mod hdfs;
 mod restart;
 #[cfg(test)]
@@ -24,7 +25,7 @@ use crate::{
 };
 
 pub use self::{
-    restart::Partition,
+    facts::{Blocks, Partition, Ring, Told},
     view::{Bootstrap, EngineView, Group, JobState, Member, Record, View, WorkerView},
 };
 

@@ -15,17 +15,6 @@ use super::{
 };
 use crate::engine::Engine;
 
-/// Replicas of a Kafka partition, by name of the broker's pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Partition {
-    /// Topic and number, for messages.
-    pub name: String,
-    /// Pods that should hold it.
-    pub replicas: Vec<String>,
-    /// Pods that are in sync.
-    pub in_sync: Vec<String>,
-}
-
 /// Adds the engine's next restart, or says what it waits for.
 pub fn next(engine: Engine, state: &EngineView, view: &View, plan: &mut Plan) {
     // While the StatefulSet controller lags behind, "outdated" may mean the opposite of what it says.
@@ -133,15 +122,13 @@ fn awaits_data_nodes(member: &Member, next: &Group, view: &View) -> bool {
 
 /// Partitions with no more replicas than the minimum can never spare one; they do not hold the restart up for ever.
 fn in_sync_without(pod: &str, view: &View) -> Result<(), String> {
-    let partitions = view
-        .partitions
-        .as_ref()
-        .ok_or("Kafka did not say which replicas are in sync")?;
-    let minimum = view.min_in_sync_replicas;
+    let partitions = view.partitions.known().map_err(|why| {
+        format!("waiting for Kafka to say which replicas are in sync; it did not, because {why}")
+    })?;
     let needed = partitions.iter().find(|partition| {
         let holds = partition.replicas.iter().any(|replica| replica == pod);
         let others = partition.in_sync.iter().filter(|replica| *replica != pod).count();
-        holds && partition.replicas.len() > minimum && others < minimum
+        holds && partition.replicas.len() > partition.minimum && others < partition.minimum
     });
     match needed {
         Some(partition) => Err(format!(

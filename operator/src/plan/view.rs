@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use crds::names::Role;
 
-use super::{Part, Partition};
+use super::{
+    Part,
+    facts::{Blocks, Partition, Ring, Told},
+};
 use crate::{
     engine::Engine,
     milestone::{FormatTarget, Milestone},
@@ -36,10 +39,12 @@ pub struct View {
     pub archive_lane: bool,
     /// Whether its hot lane is enabled.
     pub hot_lane: bool,
-    /// Kafka's partitions; `None` where they were not read.
-    pub partitions: Option<Vec<Partition>>,
-    /// Copies that must exist for a write to Kafka.
-    pub min_in_sync_replicas: usize,
+    /// Kafka's partitions.
+    pub partitions: Told<Vec<Partition>>,
+    /// HDFS' blocks.
+    pub blocks: Told<Blocks>,
+    /// Cassandra's ring.
+    pub ring: Told<Ring>,
 }
 
 /// One engine.
@@ -98,6 +103,8 @@ pub struct Member {
     pub terminating: bool,
     /// Why it cannot run, for instance `ImagePullBackOff`. Such a pod serves nothing.
     pub stuck: Option<String>,
+    /// Its claim is being deleted and held by this pod alone: once the pod goes, so does the data.
+    pub claim_deleting: bool,
 }
 
 /// A Job that formats.

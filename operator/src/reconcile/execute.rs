@@ -32,7 +32,7 @@ use crate::{
     milestone::Milestone,
     name_node::NameNodeState,
     plan::{
-        self, Bootstrap, Part, Plan, Step, View,
+        self, Bootstrap, Part, Plan, Step, Told, View,
         autoscaling::{Rule, Sight},
     },
 };
@@ -65,12 +65,17 @@ impl Pass<'_> {
             part: &part,
         });
         if view.needs_partitions() {
-            view.partitions = self
-                .context
-                .topics
-                .partitions(wanted.topics.bootstrap.clone())
-                .await
-                .ok();
+            let asked = self.context.topics.partitions(wanted.topics.bootstrap.clone());
+            view.partitions = match asked.await {
+                Ok(mut partitions) => {
+                    let minimum = pipeline.spec.kafka.min_in_sync_replicas();
+                    for partition in &mut partitions {
+                        partition.minimum = usize::try_from(minimum).unwrap_or(1);
+                    }
+                    Told::Known(partitions)
+                }
+                Err(error) => Told::Unknown(error.to_string()),
+            };
         }
         let plan = plan::plan(&view);
         let applier = Applier {

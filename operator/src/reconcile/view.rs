@@ -17,7 +17,7 @@ use crate::{
     milestone::{FormatTarget, Milestone},
     name_node::NameNodeState,
     placement,
-    plan::{Bootstrap, EngineView, Group, JobState, Member, Part, Record, View, WorkerView},
+    plan::{Bootstrap, EngineView, Group, JobState, Member, Part, Record, Told, View, WorkerView},
 };
 
 /// What the view is made from.
@@ -63,8 +63,9 @@ pub fn view(sources: &Sources<'_>) -> View {
             .collect(),
         archive_lane: spec.processor.archive.enabled,
         hot_lane: spec.processor.hot.enabled,
-        partitions: None,
-        min_in_sync_replicas: usize::try_from(spec.kafka.min_in_sync_replicas()).unwrap_or(1),
+        partitions: Told::default(),
+        blocks: Told::default(),
+        ring: Told::default(),
     }
 }
 
@@ -130,7 +131,14 @@ fn group(wanted: &RoleStatefulSet, observed: &Observed) -> Group {
         .pods
         .values()
         .filter(|pod| owned_by(pod, "StatefulSet", &name))
-        .map(|pod| (ordinal(&pod.name_any(), &format!("{name}-")), member(pod, live)))
+        .map(|pod| {
+            let claim = observed.claims.get(&format!("data-{}", pod.name_any()));
+            let deleting = claim.is_some_and(|claim| claim.metadata.deletion_timestamp.is_some());
+            (
+                ordinal(&pod.name_any(), &format!("{name}-")),
+                member(pod, live, deleting),
+            )
+        })
         .collect();
     members.sort_by_key(|(ordinal, _)| *ordinal);
     Group {
@@ -163,7 +171,7 @@ fn owned_by(pod: &Pod, kind: &str, name: &str) -> bool {
         .any(|owner| owner.kind == kind && owner.name == name)
 }
 
-fn member(pod: &Pod, set: Option<&StatefulSet>) -> Member {
+fn member(pod: &Pod, set: Option<&StatefulSet>, claim_deleting: bool) -> Member {
     let newest = set
         .and_then(|set| set.status.as_ref())
         .and_then(|status| status.update_revision.as_ref());
@@ -176,6 +184,7 @@ fn member(pod: &Pod, set: Option<&StatefulSet>) -> Member {
         outdated: newest.is_some() && revision != newest,
         terminating,
         stuck: stuck(pod),
+        claim_deleting,
     }
 }
 

@@ -110,7 +110,7 @@ fn a_site_without_nodes_holds_only_its_own_engine_back() {
 #[test]
 fn controllers_restart_before_brokers_and_one_at_a_time() {
     let mut view = converged();
-    view.partitions = Some(vec![in_sync("t-0", &["broker-0", "broker-1", "broker-2"])]);
+    view.partitions = Told::Known(vec![in_sync("t-0", &["broker-0", "broker-1", "broker-2"])]);
     for group in &mut view.kafka.groups {
         for member in &mut group.members {
             member.outdated = true;
@@ -131,7 +131,7 @@ fn controllers_restart_before_brokers_and_one_at_a_time() {
 fn a_broker_waits_for_the_replicas_of_its_partitions() {
     let mut view = converged();
     view.kafka.groups[1].members[0].outdated = true;
-    view.partitions = Some(vec![in_sync("t-0", &["broker-0", "broker-1"])]);
+    view.partitions = Told::Known(vec![in_sync("t-0", &["broker-0", "broker-1"])]);
     let waiting = plan(&view);
     assert_eq!(restarts(&waiting), [""; 0]);
     assert!(
@@ -139,9 +139,9 @@ fn a_broker_waits_for_the_replicas_of_its_partitions() {
         "{:?}",
         waiting.changing
     );
-    view.partitions = None;
+    view.partitions = Told::default();
     assert_eq!(restarts(&plan(&view)), [""; 0]);
-    view.partitions = Some(vec![in_sync("t-0", &["broker-1", "broker-2"])]);
+    view.partitions = Told::Known(vec![in_sync("t-0", &["broker-1", "broker-2"])]);
     assert_eq!(restarts(&plan(&view)), ["broker-0"]);
 }
 
@@ -153,8 +153,9 @@ fn a_partition_with_too_few_replicas_does_not_block_for_ever() {
         name: "t-0".to_owned(),
         replicas: vec!["broker-0".to_owned()],
         in_sync: vec!["broker-0".to_owned()],
+        minimum: 1,
     };
-    view.partitions = Some(vec![single]);
+    view.partitions = Told::Known(vec![single]);
     assert_eq!(restarts(&plan(&view)), ["broker-0"]);
 }
 

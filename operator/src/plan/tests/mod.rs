@@ -20,6 +20,7 @@ fn member(pod: &str) -> Member {
         outdated: false,
         terminating: false,
         stuck: None,
+        claim_deleting: false,
     }
 }
 
@@ -141,8 +142,9 @@ fn converged() -> View {
         workers: vec![worker(Role::Ingest), worker(Role::Processor)],
         archive_lane: true,
         hot_lane: true,
-        partitions: None,
-        min_in_sync_replicas: 2,
+        partitions: Told::default(),
+        blocks: Told::default(),
+        ring: Told::default(),
     }
 }
 
@@ -175,6 +177,7 @@ fn in_sync(partition: &str, pods: &[&str]) -> Partition {
         name: partition.to_owned(),
         replicas: ["broker-0", "broker-1", "broker-2"].map(str::to_owned).to_vec(),
         in_sync: pods.iter().map(|pod| (*pod).to_owned()).collect(),
+        minimum: 2,
     }
 }
 

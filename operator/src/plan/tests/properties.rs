@@ -18,6 +18,7 @@ prop_compose! {
             outdated,
             terminating,
             stuck: stuck.then(|| "CrashLoopBackOff".to_owned()),
+            claim_deleting: false,
         }
     }
 }
@@ -84,7 +85,7 @@ prop_compose! {
         view.workers[0].exists = ingest;
         view.workers[1].exists = processor;
         let partitions = synced.iter().map(|pods| in_sync("t", pods)).collect();
-        View { kafka, cassandra, hdfs, formats, name_nodes, topics, schema, archive, partitions: Some(partitions), ..view }
+        View { kafka, cassandra, hdfs, formats, name_nodes, topics, schema, archive, partitions: Told::Known(partitions), ..view }
     }
 }
 
@@ -112,7 +113,7 @@ proptest! {
                 .all(|(group, member)| member.ready || member.pod == next.pod || excused(group, member));
             prop_assert!(next.stuck.is_some() || others_ready);
             if next.ready && pod.starts_with("broker") {
-                for partition in view.partitions.iter().flatten() {
+                for partition in view.partitions.known().unwrap() {
                     prop_assert!(partition.in_sync.iter().filter(|p| *p != *pod).count() >= 2);
                 }
             }
