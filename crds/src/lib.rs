@@ -5,6 +5,7 @@ pub mod duration;
 pub mod gap;
 pub mod names;
 pub mod quantity;
+pub mod reason;
 pub mod scrape;
 pub mod spec;
 pub mod speed;
