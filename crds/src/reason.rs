@@ -299,27 +299,33 @@ impl PartialEq<&str> for Reason {
 
 /// The table of docs/operations.md, in Markdown.
 pub fn write_table() -> String {
-    let mut text = "| Condition | Reason | What it means | What to do |\n|---|---|---|---|\n".to_owned();
-    for reason in Reason::ALL {
-        let conditions: Vec<_> = reason
+    let head = "| Condition | Reason | What it means | What to do |\n|---|---|---|---|\n".to_owned();
+    Reason::ALL.iter().fold(head, |table, reason| {
+        let (meaning, remedy) = (reason.meaning(), reason.remedy());
+        format!(
+            "{table}| {} | `{reason}` | {meaning} | {remedy} |\n",
+            reason.describe_condition()
+        )
+    })
+}
+
+impl Reason {
+    /// Which conditions carry it, and what they then say, where that is not False.
+    fn describe_condition(self) -> String {
+        let types: Vec<_> = self
             .conditions()
             .iter()
             .map(|type_| format!("`{type_}`"))
             .collect();
-        let conditions = match reason.says() {
-            Says::True => format!("{}: True", conditions.join(", ")),
-            Says::False => conditions.join(", "),
-            Says::Unknown => format!("{}: Unknown", conditions.join(", ")),
-            Says::Invalid => format!("{}, phase `Invalid`", conditions.join(", ")),
+        let types = types.join(", ");
+        match self.says() {
+            Says::True => format!("{types}: True"),
+            Says::False => types,
+            Says::Unknown => format!("{types}: Unknown"),
+            Says::Invalid => format!("{types}, phase `Invalid`"),
             Says::Event => "event".to_owned(),
-        };
-        text.push_str(&format!(
-            "| {conditions} | `{reason}` | {} | {} |\n",
-            reason.meaning(),
-            reason.remedy()
-        ));
+        }
     }
-    text
 }
 
 #[cfg(test)]
