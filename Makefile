@@ -1,5 +1,5 @@
 # Every target is one line that a person could type.
-.PHONY: cluster cluster-down images demo test test-unit e2e bench bench-cluster crds fmt
+.PHONY: cluster cluster-down images demo test test-unit test-nightly e2e bench bench-cluster crds fmt
 
 cluster: ## a kind cluster with two sites, created or repaired
 	e2e/cluster/up.sh
@@ -13,11 +13,14 @@ images: ## engine and Rust images, loaded into the cluster where it is up
 demo: ## everything from nothing, one pipeline, real trades and the proof that each arrived exactly once
 	e2e/demo.sh
 
-test: ## everything, with a cluster that is brought up where it is missing
+test: ## what a change must pass; a cluster is brought up where it is missing
 	hack/test.sh
 
 test-unit: ## the quick part, which needs no cluster
 	hack/test-unit.sh
+
+test-nightly: ## everything, in parts that go on where they were stopped; PART=2/6 runs one
+	hack/test-nightly.sh
 
 e2e: ## the end-to-end tests alone
 	e2e/run.sh

@@ -3,8 +3,9 @@
 set -euo pipefail
 source "$(dirname "$0")/cluster/lib.sh"
 
+collect_times
 "$cluster_dir/up.sh"
 "$cluster_dir/images.sh"
 "$repo_dir/e2e/install.sh"
 "$(release_folder)/demo"
-done_step "demo" "$SECONDS"
+print_times

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the end-to-end tests on a kind cluster, which is brought up where it is missing. Arguments go to the tests: words that
-# their names contain, --fail-fast. What the tests made is removed afterwards; after a failure out/e2e tells what happened.
+# Runs the end-to-end tests on a kind cluster, which is brought up where it is missing. Arguments go to the tests: `--level gate`,
+# `--part 2/6`, `--resume`, `--fail-fast`, words that names contain. What the tests made is removed afterwards; after a failure
+# out/e2e tells what happened.
 set -euo pipefail
 source "$(dirname "$0")/cluster/lib.sh"
 

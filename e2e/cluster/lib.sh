@@ -21,6 +21,25 @@ done_step() {
   printf '%-52s %5d s%s\n' "$1" "$2" "${3:+  $3}"
 }
 
+# note_time NAME SECONDS: for the table that print_times prints at the end of a command.
+note_time() {
+  [[ -z ${CRYPTOPIPELINE_TIMES-} ]] || printf '%d\t%s\n' "$2" "$1" >>"$CRYPTOPIPELINE_TIMES"
+}
+
+# collect_times: let all that is started from here on note its times in a new file.
+collect_times() {
+  CRYPTOPIPELINE_TIMES=$(mktemp)
+  export CRYPTOPIPELINE_TIMES
+}
+
+# print_times: every step and case that took a second or more, in their order, and how long all took by the clock.
+print_times() {
+  printf '\ntimes\n'
+  awk -F '\t' '$1 > 0 {printf "%6d s  %s\n", $1, $2}' "$CRYPTOPIPELINE_TIMES"
+  printf '%6d s  all of it by the clock\n' "$SECONDS"
+  rm -f "$CRYPTOPIPELINE_TIMES"
+}
+
 # step NAME COMMAND...: run COMMAND with its output in a log file. A terminal sees its last line move;
 # anything else gets a line every half minute. On failure the end of the log and its path are shown.
 step() {
@@ -52,6 +71,7 @@ step() {
     return "$status"
   fi
   done_step "$name" $((SECONDS - began))
+  note_time "$name" $((SECONDS - began))
 }
 
 # fingerprint: 12 hex digits that stand for what is read from standard input.
@@ -82,11 +102,11 @@ can_install() {
   [[ $EUID -eq 0 && -f /etc/debian_version ]]
 }
 
-# apt_install PACKAGE...
+# apt_install PACKAGE...: one at a time, as apt refuses a second one.
 apt_install() {
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -q
-  apt-get install -y -q --no-install-recommends "$@"
+  flock "$CRYPTOPIPELINE_CACHE/apt.lock" bash -c \
+    'apt-get update -q && apt-get install -y -q --no-install-recommends "$@"' apt_install "$@"
 }
 
 # require COMMAND PACKAGE...: install PACKAGE... where COMMAND is missing and that is allowed.

@@ -16,5 +16,8 @@ LOCAL_PATH_PROVISIONER_VERSION=v0.0.30
 
 HELM_VERSION=v3.21.4
 
+# Runs the unit tests, each with a limit.
+NEXTEST_VERSION=0.9.151
+
 BASE_IMAGE=debian:bookworm-slim
 IMAGE_PREFIX=ghcr.io/cryptopipeline

@@ -4,6 +4,7 @@
 pub mod archive_watch;
 pub mod audit;
 pub mod candles;
+pub mod cases;
 pub mod chaos;
 pub mod cluster;
 pub mod diagnostics;

@@ -1,8 +1,7 @@
 //! The end-to-end tests: one cluster, one pipeline, one test after the other, the cheap and telling ones first. Each test makes
 //! the shared pipeline where it is missing, so each can be run alone.
 //!
-//! `e2e/run.sh` runs them all; with the cluster, images and chart in place `CRYPTOPIPELINE_E2E=1 cargo test --workspace --test e2e -- NAME…`
-//! runs those whose name contains one of the words. `--fail-fast` stops at a failure and leaves everything as it is.
+//! `e2e/run.sh` brings up what they need and runs them; it takes the same arguments as this program (`--help` tells them).
 
 mod broken_input;
 mod candles;
@@ -33,7 +32,9 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
+use clap::Parser;
 use e2e::{
+    cases::{self, Level, Listed, Results, Selection},
     cluster::Cluster,
     diagnostics, operator,
     sim::Sim,
@@ -43,129 +44,141 @@ use futures::future::{FutureExt, LocalBoxFuture};
 use jiff::Timestamp;
 
 /// No test may take longer.
-const LIMIT: Duration = Duration::from_mins(30);
-
-/// How a test ended.
-struct Outcome {
-    name: &'static str,
-    failure: Option<String>,
-    seconds: u64,
-}
+const LIMIT: Duration = Duration::from_mins(40);
 
 /// A test and what it proves.
 struct Case {
-    name: &'static str,
+    listed: Listed,
     run: fn(Cluster) -> LocalBoxFuture<'static, Result<()>>,
 }
 
-/// `case!(module::function)` is the test of that name; `case!(new module::function)` makes the testbed it needs by itself.
+/// `case!(Gate 30, module::function)` is the test of that name, of that level, which took so many seconds last;
+/// `case!(Gate 30, new module::function)` makes the testbed it needs by itself.
 macro_rules! case {
-    (new $module:ident :: $function:ident) => {
-        Case {
-            name: concat!(stringify!($module), "::", stringify!($function)),
-            run: |cluster| async move { $module::$function(&cluster).await }.boxed_local(),
-        }
+    ($level:ident $seconds:literal, new $module:ident :: $function:ident) => {
+        case!(@ $level $seconds $module $function |cluster| async move { $module::$function(&cluster).await }.boxed_local())
     };
-    ($module:ident :: $function:ident) => {
+    ($level:ident $seconds:literal, $module:ident :: $function:ident) => {
+        case!(@ $level $seconds $module $function |cluster| {
+            async move { $module::$function(&Testbed::ready(&cluster).await?).await }.boxed_local()
+        })
+    };
+    (@ $level:ident $seconds:literal $module:ident $function:ident $run:expr) => {
         Case {
-            name: concat!(stringify!($module), "::", stringify!($function)),
-            run: |cluster| {
-                async move { $module::$function(&Testbed::ready(&cluster).await?).await }.boxed_local()
+            listed: Listed {
+                name: concat!(stringify!($module), "::", stringify!($function)),
+                level: Level::$level,
+                seconds: $seconds,
             },
+            run: $run,
         }
     };
 }
 
 const CASES: [Case; 39] = [
-    case!(plain::every_trade_is_in_all_three_places_once),
-    case!(placement::every_pod_runs_on_its_site),
-    case!(placement::a_site_without_nodes_is_named),
-    case!(manifests::the_api_server_refuses_wrong_manifests),
-    case!(manifests::conditions_name_what_the_api_server_cannot_see),
-    case!(readers::the_topic_holds_the_recorded_bytes),
-    case!(readers::the_table_holds_the_recorded_fields),
-    case!(readers::the_files_hold_the_recorded_fields),
-    case!(questions::the_guide_answers_what_it_promises),
-    case!(broken_input::nothing_stops_and_nothing_is_hidden),
-    case!(broken_input::what_was_corrected_arrives_once),
-    case!(scaling::processors_come_and_go_during_the_stream),
-    case!(life::a_changed_config_reaches_the_running_system),
-    case!(kills::one_pod_of_every_kind_is_killed_during_the_stream),
-    case!(ingest_loss::what_ingest_missed_is_fetched),
-    case!(outages::the_archive_goes_on_without_cassandra),
-    case!(outages::the_table_goes_on_without_hdfs),
-    case!(outages::ingest_goes_on_without_kafka),
-    case!(shards::symbols_move_between_shards_without_a_gap),
-    case!(venues::coinbase_is_read_without_a_loss),
-    case!(replay::a_dump_is_played_into_all_three_places),
-    case!(replay::a_recording_holds_what_was_streamed),
-    case!(spark::it_reads_what_others_read),
-    case!(candles::they_equal_an_independent_computation),
-    case!(compaction::a_day_that_is_over_is_merged_and_no_reader_notices),
-    case!(deaths::no_reader_ever_sees_a_trade_twice),
+    case!(Smoke 60, plain::every_trade_is_in_all_three_places_once),
+    case!(Smoke 5, placement::every_pod_runs_on_its_site),
+    case!(Gate 30, placement::a_site_without_nodes_is_named),
+    case!(Gate 20, manifests::the_api_server_refuses_wrong_manifests),
+    case!(Gate 30, manifests::conditions_name_what_the_api_server_cannot_see),
+    case!(Gate 15, readers::the_topic_holds_the_recorded_bytes),
+    case!(Nightly 15, readers::the_table_holds_the_recorded_fields),
+    case!(Gate 20, readers::the_files_hold_the_recorded_fields),
+    case!(Nightly 150, questions::the_guide_answers_what_it_promises),
+    case!(Gate 60, broken_input::nothing_stops_and_nothing_is_hidden),
+    case!(Gate 24, broken_input::what_was_corrected_arrives_once),
+    case!(Gate 120, scaling::processors_come_and_go_during_the_stream),
+    case!(Gate 240, life::a_changed_config_reaches_the_running_system),
+    case!(Gate 400, kills::one_pod_of_every_kind_is_killed_during_the_stream),
+    case!(Gate 60, ingest_loss::what_ingest_missed_is_fetched),
+    case!(Gate 240, outages::the_archive_goes_on_without_cassandra),
+    case!(Nightly 240, outages::the_table_goes_on_without_hdfs),
+    case!(Nightly 301, outages::ingest_goes_on_without_kafka),
+    case!(Nightly 97, shards::symbols_move_between_shards_without_a_gap),
+    case!(Nightly 120, venues::coinbase_is_read_without_a_loss),
+    case!(Nightly 180, replay::a_dump_is_played_into_all_three_places),
+    case!(Nightly 240, replay::a_recording_holds_what_was_streamed),
+    case!(Nightly 286, spark::it_reads_what_others_read),
+    case!(Nightly 200, candles::they_equal_an_independent_computation),
+    case!(Nightly 300, compaction::a_day_that_is_over_is_merged_and_no_reader_notices),
+    case!(Nightly 1000, deaths::no_reader_ever_sees_a_trade_twice),
     // Leaves a testbed behind that was not made with two NameNodes, which the following tests take for any other.
-    case!(new failovers::one_name_node_becomes_two),
-    case!(failovers::the_active_name_node_is_killed),
-    case!(failovers::both_name_nodes_are_killed),
-    case!(failovers::two_journal_nodes_are_killed),
-    case!(failovers::the_zookeeper_leader_is_killed),
-    case!(failovers::a_name_node_loses_its_disk),
-    case!(failovers::a_journal_node_loses_its_disk),
-    case!(failovers::all_of_hdfs_starts_cold),
-    case!(storm::every_fault_is_outlived),
-    case!(storm::two_replicas_have_no_gap),
-    case!(storm::ids_that_restart_are_told),
-    case!(convergence::a_converged_pipeline_causes_no_write),
-    case!(deletion::volumes_stay_and_are_adopted),
+    case!(Nightly 500, new failovers::one_name_node_becomes_two),
+    case!(Nightly 150, failovers::the_active_name_node_is_killed),
+    case!(Nightly 200, failovers::both_name_nodes_are_killed),
+    case!(Nightly 150, failovers::two_journal_nodes_are_killed),
+    case!(Nightly 120, failovers::the_zookeeper_leader_is_killed),
+    case!(Nightly 250, failovers::a_name_node_loses_its_disk),
+    case!(Nightly 150, failovers::a_journal_node_loses_its_disk),
+    case!(Nightly 250, failovers::all_of_hdfs_starts_cold),
+    case!(Nightly 700, storm::every_fault_is_outlived),
+    case!(Nightly 116, storm::two_replicas_have_no_gap),
+    case!(Nightly 33, storm::ids_that_restart_are_told),
+    case!(Gate 100, convergence::a_converged_pipeline_causes_no_write),
+    case!(Gate 300, deletion::volumes_stay_and_are_adopted),
 ];
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
+    // `cargo test` and cargo-nextest start every test program, also without a cluster, and with arguments of their own.
     if std::env::var_os("CRYPTOPIPELINE_E2E").is_none() {
-        println!(
-            "test result: ok. 0 passed; 0 failed; {} ignored, as they need a cluster: run `make e2e`",
+        eprintln!(
+            "{} end-to-end tests are left out, as they need a cluster: run `make e2e`",
             CASES.len()
         );
         return Ok(ExitCode::SUCCESS);
     }
-    let (flags, words): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|word| word.starts_with("--"));
-    let fail_fast = flags.iter().any(|flag| flag == "--fail-fast");
-    let wanted =
-        |case: &&Case| words.is_empty() || words.iter().any(|word| case.name.contains(word.as_str()));
-
+    let selection = Selection::parse();
+    let listed = CASES.map(|case| case.listed);
+    let chosen = selection.choose(&listed);
+    if selection.list {
+        print!("{}", cases::render_table(&chosen, |_| None));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut results = Results::open()?;
     let cluster = Cluster::connect().await?;
     // One machine seldom holds two pipelines.
     cluster.delete_namespace(e2e::DEMO_NAMESPACE).await?;
-    let mut outcomes = Vec::new();
-    for case in CASES.iter().filter(wanted) {
-        println!("\ntest {}", case.name);
-        let began = Instant::now();
-        let failure = run(case, &cluster).await.err();
-        let failed = failure.is_some();
-        if let Some(error) = &failure {
-            println!("    FAILED: {error:?}");
-            let folder =
-                diagnostics::collect(&cluster, case.name, &[testbed::NAMESPACE, operator::NAMESPACE]).await?;
-            println!("    objects, events and logs: {}", folder.display());
-            // Trades that nobody waits for any more would get in the way of whoever uses this testbed next.
-            if let Err(error) = Sim::at(&cluster, testbed::NAMESPACE).stop_ordered().await {
-                println!("    the test's stream goes on: {error:#}");
-            }
+    let began = Instant::now();
+    for case in CASES.iter().filter(|case| chosen.contains(&case.listed)) {
+        let name = case.listed.name;
+        if selection.resume && results.of(name).is_some_and(|outcome| outcome.passed) {
+            println!("\ntest {name}: has passed for commit {}", results.commit);
+            continue;
         }
-        outcomes.push(Outcome {
-            name: case.name,
-            failure: failure.map(|error| format!("{error:#}")),
-            seconds: began.elapsed().as_secs(),
-        });
-        if failed && fail_fast {
+        let passed = run_and_tell(case, &cluster, &mut results).await?;
+        if !passed && selection.fail_fast {
             break;
         }
-        if failed {
+        if !passed {
             // The next test starts from nothing rather than from a wreck.
             cluster.delete_namespace(testbed::NAMESPACE).await?;
         }
     }
-    Ok(summary(&outcomes))
+    Ok(summary(&chosen, CASES.len(), &results, began.elapsed()))
+}
+
+/// Runs a test, records how it ended, and collects what there is to be seen where it failed. Says whether it passed.
+async fn run_and_tell(case: &Case, cluster: &Cluster, results: &mut Results) -> Result<bool> {
+    let name = case.listed.name;
+    println!("\ntest {name}");
+    let began = Instant::now();
+    let failure = run(case, cluster).await.err();
+    let seconds = began.elapsed().as_secs();
+    results.record(name, failure.is_none(), seconds)?;
+    let Some(error) = failure else {
+        println!("test {name} ... ok <{seconds} s>");
+        return Ok(true);
+    };
+    println!("    FAILED: {error:?}");
+    let folder = diagnostics::collect(cluster, name, &[testbed::NAMESPACE, operator::NAMESPACE]).await?;
+    println!("    objects, events and logs: {}", folder.display());
+    // Trades that nobody waits for any more would get in the way of whoever uses this testbed next.
+    if let Err(error) = Sim::at(cluster, testbed::NAMESPACE).stop_ordered().await {
+        println!("    the test's stream goes on: {error:#}");
+    }
+    println!("test {name} ... FAILED <{seconds} s>");
+    Ok(false)
 }
 
 /// The test itself, and after it a look into the operator's log and the exchange's.
@@ -187,33 +200,22 @@ async fn run(case: &Case, cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// One line per test, why those that failed did so, and the total, in the words of `cargo test`.
-fn summary(outcomes: &[Outcome]) -> ExitCode {
-    println!();
-    for Outcome {
-        name,
-        failure,
-        seconds,
-    } in outcomes
-    {
-        let verdict = if failure.is_some() { "FAILED" } else { "ok" };
-        println!("test {name} ... {verdict} <{seconds} s>");
+/// The table, and the total in the words of `cargo test`. A night that goes on where it was counts what had passed before.
+fn summary(chosen: &[Listed], all: usize, results: &Results, took: Duration) -> ExitCode {
+    println!("\ncommit {}", results.commit);
+    print!("{}", cases::render_table(chosen, |name| results.of(name)));
+    let outcomes: Vec<_> = chosen.iter().filter_map(|case| results.of(case.name)).collect();
+    if let Err(error) = cases::note_times(outcomes.iter().copied()) {
+        println!("the times are not noted: {error:#}");
     }
-    let failures: Vec<_> = outcomes
-        .iter()
-        .filter_map(|outcome| Some((outcome.name, outcome.failure.as_ref()?)))
-        .collect();
-    for (name, failure) in &failures {
-        println!("\n{name} failed: {failure}");
-    }
-    let failed = failures.len();
-    let seconds: u64 = outcomes.iter().map(|outcome| outcome.seconds).sum();
-    let good = failed == 0 && !outcomes.is_empty();
+    let passed = outcomes.iter().filter(|outcome| outcome.passed).count();
+    let failed = outcomes.len() - passed;
+    let good = failed == 0 && passed == chosen.len() && passed > 0;
     println!(
-        "\ntest result: {}. {} passed; {failed} failed; 0 ignored; 0 measured; {} filtered out; finished in {seconds}.00s",
+        "\ntest result: {}. {passed} passed; {failed} failed; 0 ignored; 0 measured; {} filtered out; finished in {}.00s",
         if good { "ok" } else { "FAILED" },
-        outcomes.len() - failed,
-        CASES.len() - outcomes.len(),
+        all - outcomes.len(),
+        took.as_secs(),
     );
     if good {
         ExitCode::SUCCESS
