@@ -91,6 +91,8 @@ const PARTS: &[&str] = &[
 ];
 const READY: &[&str] = &[condition::READY];
 const PROGRESSING: &[&str] = &[condition::PROGRESSING];
+const KAFKA: &[&str] = &[condition::KAFKA_READY];
+const CASSANDRA: &[&str] = &[condition::CASSANDRA_READY];
 const HDFS: &[&str] = &[condition::HDFS_READY];
 const TOPICS: &[&str] = &[condition::TOPICS_READY];
 const SCHEMA: &[&str] = &[condition::SCHEMA_READY];
@@ -168,6 +170,26 @@ reasons! {
     PlacementUnsatisfied: False MEMBERS,
         "no node, or too few, satisfy the placement; the message says which labels are looked for",
         "label nodes, add tolerations, or correct the placement";
+    VolumeDeleting: False ENGINES,
+        "a claim is being deleted and held by its pod alone; no member of the engine is restarted meanwhile",
+        "copy what only that member has, then delete its pod: it comes back with an empty volume and gets its data from the others";
+    BlocksMissing: False HDFS,
+        "blocks are on no live DataNode",
+        "bring back the DataNodes or volumes that are away, and replace no other disk";
+    BlocksUnderReplicated: False HDFS, "copies of blocks are being made anew", "replace no disk before that is done";
+    BlocksUnknown: Unknown HDFS, "the active NameNode does not tell of its blocks", "nothing, unless it lasts: then look at its log";
+    PartitionsBelowMinimum: False KAFKA,
+        "partitions have fewer replicas in sync than a write needs, so that they take none",
+        "nothing, unless it lasts: then look at the brokers' logs";
+    PartitionsUnknown: Unknown KAFKA,
+        "Kafka does not tell which replicas are in sync, or what it tells is not to be believed so soon after a broker's start",
+        "nothing, unless it lasts: then look at the brokers' logs; a NetworkPolicy may keep the operator out";
+    NodesDown: False CASSANDRA,
+        "a node is ready and the others do not see it up",
+        "if it lasts, the nodes cannot reach each other on port 7000";
+    RingUnknown: Unknown CASSANDRA,
+        "no node tells which nodes are up",
+        "nothing, unless it lasts: a NetworkPolicy may keep the operator out";
     Formatting: False HDFS,
         "a Job formats the NameNode, the JournalNodes or the failover controllers' node in ZooKeeper; each once in the life of the data",
         "nothing";

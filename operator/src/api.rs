@@ -9,10 +9,10 @@ use std::{
 };
 
 use crds::names::MANAGER;
-use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
 use kube::{
     Api, Client, Resource,
-    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    api::{DeleteParams, EvictParams, Patch, PatchParams, Preconditions},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -149,6 +149,27 @@ impl Writer {
                 Ok(())
             }
             deleted => self.done::<K, _>("delete", name, deleted).map(drop),
+        }
+    }
+
+    /// Evicts a pod, only that very one. A budget without room is no error: the next reconciliation asks again.
+    pub async fn evict(&self, pod: &str, uid: &str) -> Result<(), Error> {
+        let params = EvictParams {
+            delete_options: Some(DeleteParams {
+                preconditions: Some(Preconditions {
+                    uid: Some(uid.to_owned()),
+                    resource_version: None,
+                }),
+                ..DeleteParams::default()
+            }),
+            ..EvictParams::default()
+        };
+        match self.api::<Pod>().evict(pod, &params).await {
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409 | 429) => {
+                info!(pod, why = status.message, "not evicted");
+                Ok(())
+            }
+            evicted => self.done::<Pod, _>("evict", pod, evicted).map(drop),
         }
     }
 

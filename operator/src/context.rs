@@ -10,6 +10,7 @@ use crate::{
     events::Events,
     metrics::Metrics,
     name_node::NameNodeSource,
+    ring::RingSource,
     worker_status::WorkerStatusSource,
 };
 
@@ -29,6 +30,8 @@ pub struct Context {
     pub archive: Arc<dyn ArchiveAdmin>,
     /// The NameNodes.
     pub name_nodes: Arc<dyn NameNodeSource>,
+    /// Cassandra's nodes.
+    pub rings: Arc<dyn RingSource>,
     /// The workers.
     pub workers: Arc<dyn WorkerStatusSource>,
     /// What is remembered of each pipeline.

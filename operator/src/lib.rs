@@ -17,6 +17,7 @@ pub mod name_node;
 pub mod placement;
 pub mod plan;
 pub mod reconcile;
+pub mod ring;
 pub mod telemetry;
 #[cfg(test)]
 mod testing;

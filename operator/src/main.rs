@@ -15,6 +15,7 @@ use operator::{
     leader::Elector,
     metrics::Metrics,
     name_node::HttpNameNodes,
+    ring::CqlRings,
     telemetry,
     worker_status::HttpWorkers,
 };
@@ -122,6 +123,7 @@ fn context(pod_name: &str, client: Client, metrics: Arc<Metrics>) -> anyhow::Res
         schema: Arc::new(CassandraAdmin),
         archive: Arc::new(HdfsAdmin::new(name_nodes.clone())),
         name_nodes,
+        rings: Arc::new(CqlRings::default()),
         workers: Arc::new(HttpWorkers(web)),
         memories: Memories::default(),
     })

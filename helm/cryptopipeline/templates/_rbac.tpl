@@ -37,6 +37,10 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, patch, delete]
+# A member that serves is evicted, so that its restart respects its disruption budget as a drain does.
+- apiGroups: [""]
+  resources: [pods/eviction]
+  verbs: [create]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

@@ -172,7 +172,7 @@ mod tests {
     use crds::wire::HdfsEndpoint;
 
     use super::*;
-    use crate::name_node::NameNodeState;
+    use crate::name_node::{BlockReport, NameNodeState};
 
     /// NameNodes by host.
     struct Told(BTreeMap<&'static str, NameNodeState>);
@@ -181,6 +181,10 @@ mod tests {
         fn state(&self, host: String) -> BoxFuture<'_, Option<NameNodeState>> {
             let state = self.0.get(host.as_str()).copied();
             async move { state }.boxed()
+        }
+
+        fn blocks(&self, _: String) -> BoxFuture<'_, Result<BlockReport, String>> {
+            async { Err("not asked here".to_owned()) }.boxed()
         }
     }
 

@@ -6,12 +6,12 @@ use futures::{FutureExt, executor::block_on, future::BoxFuture};
 use rdkafka::{
     ClientConfig, ClientContext,
     admin::{
-        AdminClient, AdminOptions, AlterConfig, ConfigSource, NewPartitions, NewTopic, ResourceSpecifier,
-        TopicReplication,
+        AdminClient, AdminOptions, AlterConfig, ConfigSource, NewPartitions, NewTopic,
+        OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
     },
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
     error::KafkaError,
-    metadata::Metadata,
+    metadata::{Metadata, MetadataTopic},
     types::RDKafkaErrorCode,
 };
 use tracing::debug;
@@ -37,7 +37,9 @@ impl TopicAdmin for KafkaAdmin {
     fn partitions(&self, bootstrap: String) -> BoxFuture<'_, Result<Vec<Partition>, Unavailable>> {
         blocking(move || {
             let admin = connect(&bootstrap)?;
-            Ok(partitions(&admin.inner().fetch_metadata(None, TIMEOUT)?))
+            let metadata = admin.inner().fetch_metadata(None, TIMEOUT)?;
+            let minimums = minimums(&admin, &metadata)?;
+            Ok(partitions(&metadata, &minimums))
         })
     }
 }
@@ -220,8 +222,27 @@ fn first<T, N>(results: Vec<Result<T, (N, RDKafkaErrorCode)>>) -> Result<(), RDK
     }
 }
 
+/// In-sync replicas that a write to each topic needs, by the topic's name: its own setting, or the brokers'.
+fn minimums(admin: &Admin, metadata: &Metadata) -> Result<HashMap<String, usize>, Error> {
+    let names: Vec<&str> = metadata.topics().iter().map(MetadataTopic::name).collect();
+    let topics: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
+    let described = block_on(admin.describe_configs(&topics, &options()))?;
+    let mut minimums = HashMap::new();
+    // A topic that was deleted meanwhile is refused, and needs nothing.
+    for resource in described.into_iter().flatten() {
+        let OwnedResourceSpecifier::Topic(name) = &resource.specifier else {
+            continue;
+        };
+        let minimum = resource
+            .get("min.insync.replicas")
+            .and_then(|entry| entry.value.as_ref()?.parse().ok());
+        minimums.insert(name.clone(), minimum.unwrap_or(1));
+    }
+    Ok(minimums)
+}
+
 /// Brokers advertise their pods' host names, so the first label of the host is the pod.
-fn partitions(metadata: &Metadata) -> Vec<Partition> {
+fn partitions(metadata: &Metadata, minimums: &HashMap<String, usize>) -> Vec<Partition> {
     let pods: HashMap<i32, &str> = metadata
         .brokers()
         .iter()
@@ -240,7 +261,12 @@ fn partitions(metadata: &Metadata) -> Vec<Partition> {
                 name: format!("{}-{}", topic.name(), partition.id()),
                 replicas: partition.replicas().iter().map(name).collect(),
                 in_sync: partition.isr().iter().map(name).collect(),
-                minimum: 1,
+                // Kafka takes no more than there are replicas.
+                minimum: minimums
+                    .get(topic.name())
+                    .copied()
+                    .unwrap_or(1)
+                    .min(partition.replicas().len()),
             })
         })
         .collect()

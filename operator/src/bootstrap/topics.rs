@@ -56,7 +56,8 @@ pub fn compare(wanted: &TopicWanted, live: &LiveTopic) -> Change {
         ));
     }
     let mut config = live.overrides.clone();
-    for (key, value) in &wanted.config {
+    for (key, asked) in &wanted.config {
+        let value = &spared(key, asked, wanted, live);
         let now = live.effective.get(*key);
         if now == Some(value) {
             continue;
@@ -78,6 +79,17 @@ pub fn compare(wanted: &TopicWanted, live: &LiveTopic) -> Change {
     }
     change.config = (!change.changed.is_empty()).then_some(config);
     change
+}
+
+/// What a key may be set to. A topic that has fewer replicas than asked for gets no minimum that all of them must meet: one broker away,
+/// a restart's included, would stop every write to it.
+fn spared(key: &str, asked: &str, wanted: &TopicWanted, live: &LiveTopic) -> String {
+    match asked.parse::<i32>() {
+        Ok(minimum) if key == "min.insync.replicas" && live.replication < wanted.replication => {
+            minimum.min(live.replication - 1).max(1).to_string()
+        }
+        _ => asked.to_owned(),
+    }
 }
 
 /// Whether retention `now` keeps records longer than `wanted`. -1 keeps them for ever.
@@ -165,6 +177,25 @@ mod tests {
             assert_eq!(change.config, None);
             assert_eq!(change.differences[0].reason, "RetentionSmaller");
         }
+    }
+
+    #[test]
+    fn a_topic_with_fewer_replicas_than_asked_for_can_spare_one() {
+        let minimum = |replicas: i32, now: &str| {
+            let mut live = LiveTopic {
+                replication: replicas,
+                ..live()
+            };
+            live.effective
+                .insert("min.insync.replicas".to_owned(), now.to_owned());
+            compare(&wanted(), &live)
+                .config
+                .map(|config| config["min.insync.replicas"].clone())
+        };
+        assert_eq!(minimum(2, "1"), None, "2 of 2 replicas would have to be in sync");
+        assert_eq!(minimum(2, "2").as_deref(), Some("1"));
+        assert_eq!(minimum(1, "1"), None);
+        assert_eq!(minimum(3, "1").as_deref(), Some("2"));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crds::reason::Reason;
+
 use super::{
-    Awaited, Plan, Step, hdfs,
+    Awaited, Plan, Step, hdfs, health,
     view::{EngineView, Group, View},
 };
 use crate::{engine::Engine, milestone::Milestone};
@@ -33,9 +35,27 @@ pub fn start(engine: Engine, state: &EngineView, view: &View, plan: &mut Plan) {
     }
     if formed {
         let without_active = || hdfs::without_active(state, view).filter(|_| engine == Engine::Hdfs);
-        plan.awaited
-            .extend(unready(engine, state).or_else(without_active));
+        plan.awaited.extend(
+            losing_a_volume(engine, state)
+                .or_else(|| unready(engine, state))
+                .or_else(without_active)
+                .or_else(|| health::of_data(engine, state, view)),
+        );
     }
+}
+
+/// Which claim is being deleted under a member that runs.
+fn losing_a_volume(engine: Engine, state: &EngineView) -> Option<Awaited> {
+    let losing = state
+        .members()
+        .find_map(|(_, member)| Some((&member.pod, member.deleted_claim.as_ref()?)))?;
+    let (pod, claim) = losing;
+    let message = format!(
+        "claim {claim} is being deleted; pod {pod} alone still holds it, and the data goes with the pod. No member of {engine} is \
+         restarted meanwhile. Copy what only this member has, then delete pod {pod}: it comes back with an empty volume and \
+         gets its data from the others"
+    );
+    Some(awaited(engine, Reason::VolumeDeleting.as_str(), message))
 }
 
 /// Whether something is behind by what can be seen: Kafka has formed when its quorum has, Cassandra when every node has joined.
@@ -127,5 +147,14 @@ pub fn awaited(engine: Engine, reason: &'static str, message: String) -> Awaited
         condition: engine.condition(),
         reason,
         message,
+        unknown: false,
+    }
+}
+
+/// Something that nobody knows of an engine, so that its condition is neither true nor false.
+pub fn unknown(engine: Engine, reason: &'static str, message: String) -> Awaited {
+    Awaited {
+        unknown: true,
+        ..awaited(engine, reason, message)
     }
 }

@@ -45,8 +45,10 @@ pub struct Partition {
 pub struct Blocks {
     /// Blocks that no live DataNode has.
     pub missing: u64,
-    /// Blocks with fewer live copies than asked for, those that are being copied included.
-    pub under_replicated: u64,
+    /// Blocks with fewer live copies than asked for, of which no copy is under way yet.
+    pub low: u64,
+    /// Blocks of which a copy is under way. A file that was just closed counts for a moment, too.
+    pub pending: u64,
     /// Pods of DataNodes that are live and have reported their blocks.
     pub reported: Vec<String>,
 }

@@ -9,6 +9,7 @@ pub mod autoscaling;
 mod engine;
 mod facts;
 mod hdfs;
+mod health;
 mod restart;
 #[cfg(test)]
 mod tests;
@@ -68,6 +69,8 @@ pub enum Step {
         pod: String,
         /// The pod as it was seen; another one of that name is left alone.
         uid: String,
+        /// It serves, so that it goes only within its disruption budget.
+        serves: bool,
     },
 }
 
@@ -80,6 +83,8 @@ pub struct Awaited {
     pub reason: &'static str,
     /// Which object, and what is awaited of it.
     pub message: String,
+    /// Nobody knows whether the condition holds: it is `Unknown` rather than false.
+    pub unknown: bool,
 }
 
 /// What to do and what to wait for.
@@ -150,6 +155,7 @@ fn bootstrap(part: Part, view: &View, plan: &mut Plan) {
         condition: part.condition(),
         reason,
         message,
+        unknown: false,
     });
 }
 

@@ -1,6 +1,6 @@
 //! The state of the world as far as decisions depend on it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crds::names::Role;
 
@@ -43,6 +43,8 @@ pub struct View {
     pub partitions: Told<Vec<Partition>>,
     /// HDFS' blocks.
     pub blocks: Told<Blocks>,
+    /// The status says that copies of blocks are being made: until none is under way any more.
+    pub copying_blocks: bool,
     /// Cassandra's ring.
     pub ring: Told<Ring>,
 }
@@ -103,8 +105,10 @@ pub struct Member {
     pub terminating: bool,
     /// Why it cannot run, for instance `ImagePullBackOff`. Such a pod serves nothing.
     pub stuck: Option<String>,
-    /// Its claim is being deleted and held by this pod alone: once the pod goes, so does the data.
-    pub claim_deleting: bool,
+    /// Its claim where that is being deleted and held by this pod alone: once the pod goes, so does the data.
+    pub deleted_claim: Option<String>,
+    /// For how long it has not been ready; zero while it is, or where nobody knows.
+    pub unready_for: Duration,
 }
 
 /// A Job that formats.
@@ -163,14 +167,6 @@ impl View {
             Engine::Cassandra => &self.cassandra,
             Engine::Hdfs => &self.hdfs,
         }
-    }
-
-    /// Whether a broker is to be restarted, so that Kafka must be asked which replicas are in sync.
-    pub fn needs_partitions(&self) -> bool {
-        let brokers = Engine::Kafka.racked_role();
-        self.kafka
-            .members()
-            .any(|(group, member)| group.role == brokers && member.outdated)
     }
 
     /// The pod of the NameNode that is active, where one says so.

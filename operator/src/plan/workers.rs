@@ -22,6 +22,7 @@ pub fn start(view: &View, plan: &mut Plan) {
             condition: condition::WORKERS_READY,
             reason: "WaitingForBootstrap",
             message: waiting.join("; "),
+            unknown: false,
         });
         return;
     }
@@ -38,6 +39,7 @@ pub fn start(view: &View, plan: &mut Plan) {
                 condition: condition::WORKERS_READY,
                 reason: "PlacementUnsatisfied",
                 message: why.clone(),
+                unknown: false,
             });
             return;
         }
@@ -56,6 +58,7 @@ pub fn start(view: &View, plan: &mut Plan) {
                 worker.desired,
                 stuck.unwrap_or_default()
             ),
+            unknown: false,
         });
     }
 }

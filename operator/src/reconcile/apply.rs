@@ -92,6 +92,13 @@ impl Applier<'_> {
                 }
                 Ok(())
             }
+            // What serves goes as a drain would take it, within its disruption budget: the two never take two members at once.
+            Step::Restart {
+                pod,
+                uid,
+                serves: true,
+                ..
+            } => self.writer.evict(pod, uid).await,
             Step::Restart { pod, uid, .. } => self.writer.delete::<Pod>(pod, Some(uid)).await,
             Step::Bootstrap(_) => Ok(()),
         }

@@ -32,7 +32,7 @@ use crate::{
     milestone::Milestone,
     name_node::NameNodeState,
     plan::{
-        self, Bootstrap, Part, Plan, Step, Told, View,
+        self, Bootstrap, Part, Plan, Step, View,
         autoscaling::{Rule, Sight},
     },
 };
@@ -63,20 +63,9 @@ impl Pass<'_> {
             observed,
             name_nodes: &name_nodes,
             part: &part,
+            now: now(),
         });
-        if view.needs_partitions() {
-            let asked = self.context.topics.partitions(wanted.topics.bootstrap.clone());
-            view.partitions = match asked.await {
-                Ok(mut partitions) => {
-                    let minimum = pipeline.spec.kafka.min_in_sync_replicas();
-                    for partition in &mut partitions {
-                        partition.minimum = usize::try_from(minimum).unwrap_or(1);
-                    }
-                    Told::Known(partitions)
-                }
-                Err(error) => Told::Unknown(error.to_string()),
-            };
-        }
+        self.ask_engines(&mut view, observed, &wanted, now()).await;
         let plan = plan::plan(&view);
         let applier = Applier {
             writer: &writer,

@@ -9,6 +9,7 @@ pub mod data_flow;
 mod deletion;
 pub mod dereference;
 mod execute;
+mod facts;
 mod gap_policy;
 pub mod identity;
 pub mod status;

@@ -330,13 +330,19 @@ impl Conditions {
     /// False with what is awaited, else true.
     fn part(&mut self, plan: &Plan, type_: &str, reason: &'static str, message: impl Fn() -> String) {
         match plan.awaited.iter().find(|awaited| awaited.condition == type_) {
-            Some(awaited) => self.set(type_, false, awaited.reason, awaited.message.clone()),
+            Some(awaited) => {
+                let status = if awaited.unknown { "Unknown" } else { "False" };
+                self.say(type_, status, awaited.reason, awaited.message.clone());
+            }
             None => self.set(type_, true, reason, message()),
         }
     }
 
     fn set(&mut self, type_: &str, holds: bool, reason: &str, message: String) {
-        let status = if holds { "True" } else { "False" };
+        self.say(type_, if holds { "True" } else { "False" }, reason, message);
+    }
+
+    fn say(&mut self, type_: &str, status: &str, reason: &str, message: String) {
         let since = self
             .previous
             .get(type_)

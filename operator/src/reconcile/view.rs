@@ -1,12 +1,13 @@
 //! From the objects that were read to the view that a plan is made from. Pure.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crds::names::{LABEL_COMPONENT, Role};
+use jiff::Timestamp;
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
     batch::v1::Job,
-    core::v1::{ContainerStatus, Pod},
+    core::v1::{Container, ContainerStatus, Pod},
 };
 use kube::ResourceExt;
 
@@ -32,6 +33,8 @@ pub struct Sources<'a> {
     pub name_nodes: &'a BTreeMap<String, NameNodeState>,
     /// How a part in its engines stands.
     pub part: &'a dyn Fn(Part) -> Bootstrap,
+    /// When the objects were read.
+    pub now: Timestamp,
 }
 
 /// The view. Kafka's partitions are not in it yet: they are read only when a broker is to be restarted.
@@ -65,6 +68,7 @@ pub fn view(sources: &Sources<'_>) -> View {
         hot_lane: spec.processor.hot.enabled,
         partitions: Told::default(),
         blocks: Told::default(),
+        copying_blocks: false,
         ring: Told::default(),
     }
 }
@@ -76,7 +80,7 @@ fn engine(engine: Engine, sources: &Sources<'_>) -> EngineView {
         .stateful_sets
         .iter()
         .filter(|wanted| Engine::of(wanted.role) == Some(engine))
-        .map(|wanted| group(wanted, sources.observed))
+        .map(|wanted| group(wanted, sources.observed, sources.now))
         .collect();
     let order = |role: Role| engine.roles().iter().position(|other| *other == role);
     groups.sort_by_key(|group| order(group.role));
@@ -119,7 +123,7 @@ fn unplaceable(sources: &Sources<'_>, component: &str, name: Option<&str>) -> Op
     ))
 }
 
-fn group(wanted: &RoleStatefulSet, observed: &Observed) -> Group {
+fn group(wanted: &RoleStatefulSet, observed: &Observed, now: Timestamp) -> Group {
     let name = wanted.object.name_any();
     let live = observed.stateful_sets.get(&name);
     let claims = observed
@@ -132,11 +136,9 @@ fn group(wanted: &RoleStatefulSet, observed: &Observed) -> Group {
         .values()
         .filter(|pod| owned_by(pod, "StatefulSet", &name))
         .map(|pod| {
-            let claim = observed.claims.get(&format!("data-{}", pod.name_any()));
-            let deleting = claim.is_some_and(|claim| claim.metadata.deletion_timestamp.is_some());
             (
                 ordinal(&pod.name_any(), &format!("{name}-")),
-                member(pod, live, deleting),
+                member(pod, live, observed, now),
             )
         })
         .collect();
@@ -171,12 +173,14 @@ fn owned_by(pod: &Pod, kind: &str, name: &str) -> bool {
         .any(|owner| owner.kind == kind && owner.name == name)
 }
 
-fn member(pod: &Pod, set: Option<&StatefulSet>, claim_deleting: bool) -> Member {
+fn member(pod: &Pod, set: Option<&StatefulSet>, observed: &Observed, now: Timestamp) -> Member {
     let newest = set
         .and_then(|set| set.status.as_ref())
         .and_then(|status| status.update_revision.as_ref());
     let revision = pod.labels().get("controller-revision-hash");
     let terminating = pod.metadata.deletion_timestamp.is_some();
+    let claim = observed.claims.get(&format!("data-{}", pod.name_any()));
+    let deleted = claim.filter(|claim| claim.metadata.deletion_timestamp.is_some());
     Member {
         pod: pod.name_any(),
         uid: pod.uid().unwrap_or_default(),
@@ -184,8 +188,22 @@ fn member(pod: &Pod, set: Option<&StatefulSet>, claim_deleting: bool) -> Member 
         outdated: newest.is_some() && revision != newest,
         terminating,
         stuck: stuck(pod),
-        claim_deleting,
+        deleted_claim: deleted.map(ResourceExt::name_any),
+        unready_for: unready_for(pod, now),
     }
+}
+
+/// Since its readiness was lost, or since it is there.
+fn unready_for(pod: &Pod, now: Timestamp) -> Duration {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let unready = conditions
+        .into_iter()
+        .flatten()
+        .find(|condition| condition.type_ == "Ready" && condition.status != "True");
+    let since = unready.and_then(|condition| condition.last_transition_time.as_ref());
+    since.map_or(Duration::ZERO, |since| {
+        Duration::try_from(now.duration_since(since.0)).unwrap_or_default()
+    })
 }
 
 /// The readiness probes of all containers pass.
@@ -224,11 +242,11 @@ fn stuck(pod: &Pod) -> Option<String> {
         "CreateContainerError",
     ];
     let status = pod.status.as_ref()?;
-    let containers = [&status.init_container_statuses, &status.container_statuses];
-    let waiting = containers
-        .into_iter()
-        .flatten()
-        .flatten()
+    let main = main_container(pod);
+    let own = |container: &&ContainerStatus| main.is_none_or(|main| container.name == main);
+    let before = status.init_container_statuses.iter().flatten();
+    let waiting = before
+        .chain(status.container_statuses.iter().flatten().filter(own))
         .filter_map(|container: &ContainerStatus| container.state.as_ref()?.waiting.as_ref())
         .find(|waiting| {
             waiting
@@ -246,6 +264,21 @@ fn stuck(pod: &Pod) -> Option<String> {
         .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")?;
     let message = unscheduled.message.clone().unwrap_or_default();
     Some(format!("Unschedulable: {message}"))
+}
+
+/// The container that has the volume, or the only one of a worker: what runs beside it, a failover controller or what others
+/// inject, keeps the member from nothing.
+fn main_container(pod: &Pod) -> Option<&str> {
+    let containers = &pod.spec.as_ref()?.containers;
+    let mounts_data = |container: &&Container| {
+        let mut mounts = container.volume_mounts.iter().flatten();
+        mounts.any(|mount| mount.name == build::DATA)
+    };
+    let main = containers
+        .iter()
+        .find(mounts_data)
+        .or_else(|| containers.first())?;
+    Some(&main.name)
 }
 
 fn job(job: &Job) -> JobState {
@@ -306,4 +339,50 @@ fn rolled_out(live: &Deployment, desired: i32) -> bool {
     status.observed_generation == live.metadata.generation
         && status.updated_replicas.unwrap_or(0) == desired
         && status.replicas.unwrap_or(0) == desired
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A NameNode's pod with a sidecar that somebody injected before it.
+    fn name_node(waiting: &str) -> Pod {
+        let container = |name: &str, mounts: Value| json!({"name": name, "volumeMounts": mounts});
+        let status = |name: &str| {
+            let reason = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+            json!({"name": name, "ready": true, "image": "", "imageID": "", "restartCount": 0, "state": if name == waiting { reason } else { json!({"running": {}}) }})
+        };
+        let statuses = ["proxy", "namenode", "zkfc"].map(status);
+        serde_json::from_value(json!({
+            "metadata": {"name": "market-namenode-0"},
+            "spec": {"containers": [
+                container("proxy", json!([])),
+                container("namenode", json!([{"name": "data", "mountPath": "/data"}])),
+                container("zkfc", json!([])),
+            ]},
+            "status": {"containerStatuses": statuses},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn only_the_container_that_has_the_volume_says_that_a_member_cannot_run() {
+        assert_eq!(stuck(&name_node("namenode")).as_deref(), Some("CrashLoopBackOff"));
+        assert_eq!(stuck(&name_node("zkfc")), None);
+        assert_eq!(stuck(&name_node("proxy")), None);
+    }
+
+    #[test]
+    fn a_member_is_unready_since_its_condition_says_so() {
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata": {"name": "a"},
+            "status": {"conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": "2026-01-01T00:00:00Z"}]},
+        }))
+        .unwrap();
+        let now = "2026-01-01T00:02:00Z".parse().unwrap();
+        assert_eq!(unready_for(&pod, now), Duration::from_mins(2));
+        assert_eq!(unready_for(&name_node(""), now), Duration::ZERO);
+    }
 }

@@ -21,6 +21,7 @@ struct State {
     writes: Vec<String>,
     version: u64,
     refused: Option<String>,
+    closed_budgets: bool,
 }
 
 impl ApiServer {
@@ -42,6 +43,11 @@ impl ApiServer {
     /// Refuses every write whose path contains this.
     pub fn refuse(&self, path: Option<&str>) {
         self.0.lock().unwrap().refused = path.map(str::to_owned);
+    }
+
+    /// Refuses evictions, as while another member of the role is away.
+    pub fn close_budgets(&self, closed: bool) {
+        self.0.lock().unwrap().closed_budgets = closed;
     }
 
     pub fn get(&self, path: &str) -> Option<Value> {
@@ -82,6 +88,7 @@ impl ApiServer {
         }
         match parts.method {
             Method::GET => state.read(&path, &query),
+            Method::POST if path.ends_with("/eviction") => state.evict(&path, &body),
             Method::POST => respond(StatusCode::CREATED, &body),
             Method::PATCH => {
                 let merge = parts.headers["content-type"] == "application/merge-patch+json";
@@ -195,6 +202,21 @@ impl State {
         }
         self.objects.remove(path);
         respond(StatusCode::OK, &object)
+    }
+
+    fn evict(&mut self, path: &str, eviction: &Value) -> Response<String> {
+        let pod = path.trim_end_matches("/eviction");
+        if self.closed_budgets {
+            return failure(StatusCode::TOO_MANY_REQUESTS, "the disruption budget has no room");
+        }
+        let deleted = self.delete(pod, &eviction["deleteOptions"]);
+        if deleted.status() != StatusCode::OK {
+            return deleted;
+        }
+        respond(
+            StatusCode::CREATED,
+            &json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}),
+        )
     }
 
     /// Keeps uid, generation and resourceVersion as an API server does.

@@ -224,6 +224,7 @@ fn operator(api: &ApiServer, engines: &Engines) -> Context {
         schema: Arc::new(engines.clone()),
         archive: Arc::new(engines.clone()),
         name_nodes: Arc::new(engines.clone()),
+        rings: Arc::new(engines.clone()),
         workers: Arc::new(Workers::new(api.clone(), engines.clone())),
         memories: Memories::default(),
     }

@@ -19,9 +19,10 @@ use crate::{
         ArchiveAdmin, ArchiveWanted, Finding, Outcome, SchemaAdmin, SchemaWanted, TopicAdmin, TopicsWanted,
         Unavailable,
     },
-    name_node::{NameNodeSource, NameNodeState},
+    name_node::{BlockReport, NameNodeSource, NameNodeState},
     plan::Partition,
     reconcile::symbols::SYMBOLS_ANNOTATION,
+    ring::{Gossip, Peer, RingSource},
     testing::{ApiServer, core},
     worker_status::WorkerStatusSource,
 };
@@ -32,6 +33,7 @@ pub struct Engines {
     calls: Arc<[AtomicUsize; 3]>,
     safe_mode: Arc<AtomicBool>,
     behind_seconds: Arc<AtomicU64>,
+    blocks: Arc<Mutex<BlockReport>>,
 }
 
 impl Engines {
@@ -48,6 +50,11 @@ impl Engines {
     /// Every processor's reading is behind by so much.
     pub fn behind(&self, seconds: u64) {
         self.behind_seconds.store(seconds, Ordering::SeqCst);
+    }
+
+    /// What the active NameNode counts from now on.
+    pub fn count_blocks(&self, report: BlockReport) {
+        *self.blocks.lock().unwrap() = report;
     }
 
     fn called(&self, engine: usize) -> Outcome {
@@ -96,6 +103,29 @@ impl NameNodeSource for Engines {
             safe_mode: self.safe_mode.load(Ordering::SeqCst),
         };
         async move { Some(state) }.boxed()
+    }
+
+    fn blocks(&self, _: String) -> BoxFuture<'_, Result<BlockReport, String>> {
+        let mut report = self.blocks.lock().unwrap().clone();
+        let names =
+            (0..2).flat_map(|rack| (0..3).map(move |ordinal| format!("market-datanode-r{rack}-{ordinal}")));
+        report.reported = names.collect();
+        async { Ok(report) }.boxed()
+    }
+}
+
+/// Every node that is ready sees all of them up.
+impl RingSource for Engines {
+    fn gossip(&self, _: String, nodes: Vec<String>) -> BoxFuture<'_, Result<Gossip, String>> {
+        let peer = Peer {
+            status: Some("NORMAL".to_owned()),
+            heartbeat: 1,
+            schema: None,
+            silent: false,
+        };
+        let seen: BTreeMap<_, _> = nodes.iter().map(|node| (node.clone(), peer.clone())).collect();
+        let gossip = nodes.into_iter().map(|node| (node, seen.clone())).collect();
+        async { Ok(gossip) }.boxed()
     }
 }
 

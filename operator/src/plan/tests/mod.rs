@@ -4,8 +4,10 @@ mod autoscaling;
 mod cases;
 mod hdfs;
 mod properties;
+mod restarts;
+mod rules;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crds::names::Role;
 
@@ -20,7 +22,8 @@ fn member(pod: &str) -> Member {
         outdated: false,
         terminating: false,
         stuck: None,
-        claim_deleting: false,
+        deleted_claim: None,
+        unready_for: Duration::ZERO,
     }
 }
 
@@ -142,9 +145,20 @@ fn converged() -> View {
         workers: vec![worker(Role::Ingest), worker(Role::Processor)],
         archive_lane: true,
         hot_lane: true,
-        partitions: Told::default(),
-        blocks: Told::default(),
-        ring: Told::default(),
+        partitions: Told::Known(vec![]),
+        blocks: Told::Known(Blocks {
+            reported: ["datanode-0", "datanode-1", "datanode-2"]
+                .map(str::to_owned)
+                .to_vec(),
+            ..Blocks::default()
+        }),
+        copying_blocks: false,
+        ring: Told::Known(Ring {
+            up: ["cassandra-r0-0", "cassandra-r0-1", "cassandra-r1-0"]
+                .map(str::to_owned)
+                .to_vec(),
+            unsettled: None,
+        }),
     }
 }
 

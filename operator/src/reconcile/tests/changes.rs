@@ -7,7 +7,10 @@ use crds::{
 use serde_json::json;
 
 use super::ready;
-use crate::testing::{Cluster, core};
+use crate::{
+    name_node::BlockReport,
+    testing::{Cluster, core},
+};
 
 #[tokio::test]
 async fn a_changed_kafka_config_restarts_one_pod_at_a_time() {
@@ -18,9 +21,7 @@ async fn a_changed_kafka_config_restarts_one_pod_at_a_time() {
     cluster
         .converge(|cluster| {
             let writes = cluster.api.writes();
-            let pods = writes[seen..]
-                .iter()
-                .filter(|w| w.starts_with("DELETE") && w.contains("/pods/"));
+            let pods = writes[seen..].iter().filter(|w| w.ends_with("/eviction"));
             assert!(pods.count() <= 1);
             seen = writes.len();
         })
@@ -28,7 +29,7 @@ async fn a_changed_kafka_config_restarts_one_pod_at_a_time() {
     let writes = cluster.api.writes();
     let restarted: Vec<_> = writes[start..]
         .iter()
-        .filter(|w| w.starts_with("DELETE"))
+        .filter(|w| w.ends_with("/eviction"))
         .collect();
     assert!(
         restarted.iter().all(|w| w.contains("/pods/market-kafka")),
@@ -154,4 +155,44 @@ async fn a_symbol_moves_to_another_shard_once_that_one_hears_it() {
     cluster.converge(|_| {}).await;
     let stayed: Vec<_> = all.iter().filter(|symbol| !moved.contains(symbol)).collect();
     assert_eq!(symbols(&cluster, 0).iter().collect::<Vec<_>>(), stayed);
+}
+
+#[tokio::test]
+async fn a_member_is_restarted_within_its_disruption_budget() {
+    let mut cluster = Cluster::new();
+    cluster.apply(|_| {});
+    cluster.converge(|_| {}).await;
+    cluster.apply(|spec| spec["kafka"]["heapSize"] = json!("300Mi"));
+    cluster.api.close_budgets(true);
+    let uids = |cluster: &Cluster| -> Vec<_> {
+        let pods = cluster.api.find("/pods/market-kafka-r");
+        pods.into_iter()
+            .map(|(_, pod)| pod["metadata"]["uid"].clone())
+            .collect()
+    };
+    let before = uids(&cluster);
+    for _ in 0..4 {
+        cluster.reconcile().await.unwrap();
+        cluster.catch_up();
+    }
+    assert_eq!(uids(&cluster), before, "somebody else holds the budget");
+    cluster.api.close_budgets(false);
+    cluster.converge(|_| {}).await;
+    assert!(uids(&cluster).iter().all(|uid| !before.contains(uid)));
+}
+
+#[tokio::test]
+async fn hdfs_is_not_ready_while_copies_are_made_and_no_data_node_goes() {
+    let mut cluster = Cluster::new();
+    cluster.apply(|_| {});
+    cluster.converge(|_| {}).await;
+    cluster.engines.count_blocks(BlockReport {
+        low: 7,
+        ..BlockReport::default()
+    });
+    cluster.reconcile().await.unwrap();
+    let (holds, reason) = cluster.condition(condition::HDFS_READY);
+    assert_eq!((holds, reason.as_str()), (false, "BlocksUnderReplicated"));
+    cluster.engines.count_blocks(BlockReport::default());
+    cluster.converge(|_| {}).await;
 }
