@@ -49,6 +49,11 @@ impl Error {
         }
     }
 
+    /// Whether the API server answered, so that another write may well be done.
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Self::Refused { source, .. } if matches!(&**source, kube::Error::Api(_)))
+    }
+
     /// Whether there is no such object.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Refused { source, .. } if matches!(&**source, kube::Error::Api(status) if status.code == 404))

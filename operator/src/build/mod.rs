@@ -26,7 +26,10 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
 };
 
-pub use self::metadata::{CLUSTER_ID_ANNOTATION, CONFIG_HASH_ANNOTATION};
+pub use self::{
+    metadata::{CLUSTER_ID_ANNOTATION, CONFIG_HASH_ANNOTATION, KEPT_ANNOTATIONS},
+    stateful_set::requested_storage,
+};
 use crate::reconcile::validate::ValidatedPipeline;
 
 /// Every object of a pipeline, by kind, in the order in which they are applied: what is referred to comes first.

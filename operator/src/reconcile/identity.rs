@@ -14,6 +14,7 @@ use crds::{
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::ResourceExt;
 
+use super::dereference::Live;
 use crate::{
     build::CLUSTER_ID_ANNOTATION,
     engine::Engine,
@@ -46,37 +47,42 @@ pub struct Conflict {
     pub in_status: String,
 }
 
+/// What the cluster tells of an identity.
+#[derive(Clone, Copy)]
+pub struct Evidence<'a> {
+    /// The volumes that there are, by name.
+    pub claims: &'a Live<PersistentVolumeClaim>,
+    /// The claims that live StatefulSets make, by name of the StatefulSet.
+    pub templates: &'a Live<PersistentVolumeClaim>,
+    /// The nodes.
+    pub sites: &'a [Site],
+}
+
 /// The identity of a pipeline: what the status says, else what the volumes say, else fresh.
 ///
 /// Racks of a component whose site has no node yet are left open, so that they are fixed only once they are known.
-pub fn adopt(
-    object: &CryptoPipeline,
-    claims: &BTreeMap<String, PersistentVolumeClaim>,
-    sites: &[Site],
-) -> Result<Identity, Conflict> {
+pub fn adopt(object: &CryptoPipeline, told: &Evidence<'_>) -> Result<Identity, Conflict> {
+    let Evidence { claims, sites, .. } = *told;
     let mut identity = object
         .status
         .as_ref()
         .and_then(|s| s.identity.clone())
         .unwrap_or_default();
     let uid = object.uid().unwrap_or_default();
-    identity.kafka_cluster_id = Some(cluster_id(
-        Engine::Kafka,
-        identity.kafka_cluster_id,
-        claims,
-        || kafka_cluster_id(&uid),
-    )?);
-    identity.hdfs_cluster_id = Some(cluster_id(
-        Engine::Hdfs,
-        identity.hdfs_cluster_id,
-        claims,
-        || format!("CID-{uid}"),
-    )?);
+    let known = |engine, recorded: &mut Option<String>| cluster_id(engine, recorded.take(), told);
+    let kafka = known(Engine::Kafka, &mut identity.kafka_cluster_id)?;
+    identity.kafka_cluster_id = kafka.or_else(|| Some(kafka_cluster_id(&uid)));
+    let hdfs = known(Engine::Hdfs, &mut identity.hdfs_cluster_id)?;
+    identity.hdfs_cluster_id = hdfs.or_else(|| Some(format!("CID-{uid}")));
     for milestone in Milestone::ALL {
         if of_roles(milestone.roles(), claims).any(is_marked) {
             milestone.record(&mut identity);
         }
     }
+    let cassandra = known(Engine::Cassandra, &mut identity.cassandra_cluster_name)?;
+    let formed = identity.cassandra_formed;
+    identity.cassandra_cluster_name =
+        cassandra.or_else(|| Some(cassandra_cluster_name(&object.name_any(), &uid, formed)));
     for engine in Engine::ALL {
         if let Some(racks) = racks(engine, object, &identity, claims, sites) {
             identity.racks.insert(engine.as_str().to_owned(), racks);
@@ -85,14 +91,15 @@ pub fn adopt(
     Ok(identity)
 }
 
+/// The id in the status and on the volumes, those yet to be made included; `None` where nothing tells of one.
 fn cluster_id(
     engine: Engine,
     recorded: Option<String>,
-    claims: &BTreeMap<String, PersistentVolumeClaim>,
-    fresh: impl Fn() -> String,
-) -> Result<String, Conflict> {
+    told: &Evidence<'_>,
+) -> Result<Option<String>, Conflict> {
     let mut known = recorded;
-    for claim in of_roles(engine.roles(), claims) {
+    let templates = of_roles(engine.roles(), told.templates);
+    for claim in of_roles(engine.roles(), told.claims).chain(templates) {
         let Some(on_volume) = claim.annotations().get(CLUSTER_ID_ANNOTATION) else {
             continue;
         };
@@ -108,7 +115,7 @@ fn cluster_id(
             None => known = Some(on_volume.clone()),
         }
     }
-    Ok(known.unwrap_or_else(fresh))
+    Ok(known)
 }
 
 /// Whether a claim says that the milestone of its role is behind.
@@ -122,7 +129,7 @@ pub fn is_marked(claim: &PersistentVolumeClaim) -> bool {
 /// The claims of some roles.
 pub fn of_roles<'a>(
     roles: &'a [Role],
-    claims: &'a BTreeMap<String, PersistentVolumeClaim>,
+    claims: &'a Live<PersistentVolumeClaim>,
 ) -> impl Iterator<Item = &'a PersistentVolumeClaim> {
     claims.values().filter(move |claim| {
         let component = claim.labels().get(LABEL_COMPONENT).map(String::as_str);
@@ -136,7 +143,7 @@ fn racks(
     engine: Engine,
     object: &CryptoPipeline,
     identity: &Identity,
-    claims: &BTreeMap<String, PersistentVolumeClaim>,
+    claims: &Live<PersistentVolumeClaim>,
     sites: &[Site],
 ) -> Option<Vec<String>> {
     let placement = engine.placement(&object.spec);
@@ -174,7 +181,7 @@ fn fresh_racks(
 }
 
 /// The racks that an earlier object's volumes tell of, when they tell of each rack from the first on.
-fn racks_on_volumes(engine: Engine, claims: &BTreeMap<String, PersistentVolumeClaim>) -> Option<Vec<String>> {
+fn racks_on_volumes(engine: Engine, claims: &Live<PersistentVolumeClaim>) -> Option<Vec<String>> {
     let mut zones = BTreeMap::new();
     for claim in of_roles(engine.roles(), claims) {
         if claim.labels().get(LABEL_COMPONENT).map(String::as_str) != Some(engine.racked_role().as_str()) {
@@ -200,6 +207,17 @@ fn kafka_cluster_id(uid: &str) -> String {
         |_| uid.to_owned(),
         |bits| URL_SAFE_NO_PAD.encode(bits.to_be_bytes()),
     )
+}
+
+/// Nodes that meet by chance, because one has got an address that another had, tell their rings apart by this name alone. Pipelines
+/// of one name in two namespaces must therefore not share it. A ring that formed before names were recorded has the
+/// pipeline's name, and keeps it.
+fn cassandra_cluster_name(pipeline: &str, uid: &str, formed: bool) -> String {
+    if formed {
+        return pipeline.to_owned();
+    }
+    let digits: String = uid.chars().filter(|c| *c != '-').take(8).collect();
+    format!("{pipeline}-{digits}")
 }
 
 /// The role whose label a claim carries.
@@ -269,9 +287,29 @@ mod tests {
         }
     }
 
+    fn adopt(
+        object: &CryptoPipeline,
+        claims: &Live<PersistentVolumeClaim>,
+        sites: &[Site],
+    ) -> Result<Identity, Conflict> {
+        let templates = &BTreeMap::new();
+        super::adopt(
+            object,
+            &Evidence {
+                claims,
+                templates,
+                sites,
+            },
+        )
+    }
+
     #[test]
     fn a_fresh_pipeline_derives_its_ids_from_its_uid() {
         let identity = adopt(&object(None), &BTreeMap::new(), &[]).unwrap();
+        assert_eq!(
+            identity.cassandra_cluster_name.as_deref(),
+            Some("market-6f1c1f0e")
+        );
         assert_eq!(
             identity.kafka_cluster_id.as_deref(),
             Some("bxwfDppMTw6PQ2prfB0uPw")
@@ -329,6 +367,30 @@ mod tests {
         let conflict = adopt(&object(Some(recorded)), &claims, &[]).unwrap_err();
         assert_eq!(conflict.engine, Engine::Kafka);
         assert_eq!(conflict.on_volume, "other");
+    }
+
+    #[test]
+    fn a_ring_keeps_the_name_that_its_volumes_and_templates_carry() {
+        let name = |object: &CryptoPipeline, claims: &Live<_>, templates: &Live<_>| {
+            let told = Evidence {
+                claims,
+                templates,
+                sites: &[],
+            };
+            super::adopt(object, &told).map(|identity| identity.cassandra_cluster_name.unwrap())
+        };
+        let none = BTreeMap::new();
+        let carries = |name| claim(Role::Cassandra, "0", &[(CLUSTER_ID_ANNOTATION.to_owned(), name)]);
+        let fresh = object(None);
+        assert_eq!(name(&fresh, &carries("market"), &none).unwrap(), "market");
+        assert_eq!(name(&fresh, &none, &carries("market")).unwrap(), "market");
+        let formed = object(Some(Identity {
+            cassandra_formed: true,
+            ..Identity::default()
+        }));
+        assert_eq!(name(&formed, &none, &none).unwrap(), "market");
+        let conflict = name(&fresh, &carries("market-0a0a0a0a"), &carries("market-0b0b0b0b")).unwrap_err();
+        assert_eq!(conflict.engine, Engine::Cassandra);
     }
 
     #[test]

@@ -63,7 +63,7 @@ default_compaction:
 default_secondary_index: sai
 default_secondary_index_enabled: true
 "#,
-        cluster = pipeline.names.pipeline
+        cluster = pipeline.cassandra_cluster_name
     )
 }
 

@@ -40,6 +40,16 @@ pub enum Problem {
     )]
     NameNodesReduced,
     #[error(
+        "spec.{field} is {asked}, but the smallest volume, that of claim {claim}, has {given}, and no volume can shrink; set it \
+         to {given} or more"
+    )]
+    VolumeCannotShrink {
+        field: &'static str,
+        asked: String,
+        claim: String,
+        given: String,
+    },
+    #[error(
         "spec.{component}.placement `{placement}` is no key of spec.placements; add the placement or correct the name"
     )]
     UnknownPlacement {
@@ -160,6 +170,7 @@ impl Problem {
             Self::NotStored => "NotStored",
             Self::IdentityUnknown(_) => "IdentityUnknown",
             Self::NameNodesReduced => "NameNodesReduced",
+            Self::VolumeCannotShrink { .. } => "VolumeCannotShrink",
             Self::UnknownPlacement { .. } => "UnknownPlacement",
             Self::InvalidNodeExpression { .. } => "InvalidNodeExpression",
             Self::TooManyRacks { .. } => "TooManyRacks",

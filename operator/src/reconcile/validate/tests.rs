@@ -9,6 +9,7 @@ use super::{Facts, validate};
 fn facts() -> Facts {
     let mut facts = Facts::default();
     facts.identity.kafka_cluster_id = Some("nMzBUGexQvyNfXrrjUPL0g".to_owned());
+    facts.identity.cassandra_cluster_name = Some("market-6b1f1a5e".to_owned());
     facts.identity.hdfs_cluster_id = Some("CID-6b1f1a5e-2f5c-4f7a-8f0b-0f3f5b0a9c11".to_owned());
     facts
 }
@@ -130,6 +131,7 @@ fn all_problems_are_told_at_once() {
             "NameNodesReduced",
             "ConfigKeyOwned",
             "ConfigKeyOwned",
+            "IdentityUnknown",
             "IdentityUnknown",
             "IdentityUnknown"
         ]
