@@ -101,9 +101,9 @@ impl Pass<'_> {
             self.execute(&mut applier, &plan, &wanted, &behind, &mut executed)
                 .await
         };
-        let mut refusals = applier.refusals;
+        executed.refusals = applier.refusals;
         if let Err(error) = carried {
-            refusals.end(error);
+            executed.refusals.end(error);
         }
         // The status tells of parts that were created just now.
         view.set_parts(part);
@@ -114,7 +114,7 @@ impl Pass<'_> {
         plan.changing.extend(unfinished.growing);
         executed.failed = unfinished.failed;
         let compaction = Compaction::of(&pipeline, observed);
-        self.conclude(&pipeline, &view, &plan, answers, compaction, executed, refusals)
+        self.conclude(&pipeline, &view, &plan, answers, compaction, executed)
             .await
     }
 
@@ -257,9 +257,8 @@ impl Pass<'_> {
         answers: &Answers,
         compaction: Option<Compaction>,
         executed: Executed,
-        refusals: Refusals,
     ) -> Result<Action, Error> {
-        let failure = failure(&refusals, &executed);
+        let failure = failure(&executed);
         let previous = self.previous();
         let frame = Frame {
             partitions: pipeline.spec.kafka.topics.trades.partitions,
@@ -296,8 +295,8 @@ impl Pass<'_> {
         };
         let status = status::report(&previous, self.object.metadata.generation, &report, now());
         self.publish(&status).await?;
-        if !refusals.list().is_empty() {
-            return Err(Error::Refused(refusals));
+        if !executed.refusals.list().is_empty() {
+            return Err(Error::Refused(executed.refusals));
         }
         Ok(Action::requeue(match status.phase {
             _ if executed.follow_at_once || scaled => AT_ONCE,
@@ -334,8 +333,9 @@ fn scale(
 }
 
 /// What needs a person: every write that was refused, and every volume that cannot grow.
-fn failure(refusals: &Refusals, executed: &Executed) -> Option<Finding> {
-    let refused = refusals
+fn failure(executed: &Executed) -> Option<Finding> {
+    let refused = executed
+        .refusals
         .list()
         .iter()
         .map(|error| (error.reason(), error.to_string()));
@@ -363,6 +363,8 @@ struct Executed {
     fixed: Vec<String>,
     /// Claims that their storage driver could not make larger, in words.
     failed: Vec<String>,
+    /// The writes that were refused.
+    refusals: Refusals,
     /// Another step may follow at once.
     follow_at_once: bool,
 }

@@ -101,8 +101,8 @@ pub async fn reconcile(context: &Context, namespace: &str, name: &str) -> Result
     };
     let identity = match identity::adopt(&object, &told) {
         Ok(identity) => identity,
-        Err(conflict) => {
-            let why = Finding::new("IdentityConflict", conflict.to_string());
+        Err(unclear) => {
+            let why = Finding::new(unclear.reason(), unclear.to_string());
             return pass.refuse(Phase::Degraded, &why).await;
         }
     };

@@ -1,6 +1,7 @@
 //! Second layer of validation: turns a stored object and what was read of the cluster into a [`ValidatedPipeline`], from
 //! which everything can be built without a further question. Pure. The first layer is CEL in the CRD.
 
+mod adoption;
 mod ingest;
 mod kafka_config;
 mod memory;
@@ -131,7 +132,7 @@ pub fn validate(object: &CryptoPipeline, facts: Facts) -> Result<ValidatedPipeli
         (Some(owner), (Some(kafka_cluster_id), Some(hdfs_cluster_id), Some(cassandra_cluster_name)))
             if problems.is_empty() =>
         {
-            Ok(ValidatedPipeline {
+            let pipeline = ValidatedPipeline {
                 names: Names {
                     pipeline: object.name_any(),
                     namespace: object.namespace().unwrap_or_default(),
@@ -149,7 +150,13 @@ pub fn validate(object: &CryptoPipeline, facts: Facts) -> Result<ValidatedPipeli
                 start_from,
                 buffer,
                 recording,
-            })
+            };
+            let problems = adoption::problems(&pipeline);
+            if problems.is_empty() {
+                Ok(pipeline)
+            } else {
+                Err(Invalid { problems })
+            }
         }
         _ => Err(Invalid { problems }),
     }

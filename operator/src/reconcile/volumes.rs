@@ -2,10 +2,7 @@
 //!
 //! A claim asks for a size; the volume behind it has one, its capacity. Between them lies what the storage driver has still to do.
 
-use crds::{
-    names::{LABEL_RACK, Role},
-    quantity,
-};
+use crds::{names::Role, quantity};
 use k8s_openapi::{
     api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimCondition},
     apimachinery::pkg::api::resource::Quantity,
@@ -22,8 +19,6 @@ pub struct Volume {
     pub claim: String,
     /// Whose it is.
     pub role: Role,
-    /// Index of its rack, for roles that have racks.
-    pub rack: Option<usize>,
     /// It holds the data of a member that has taken part.
     pub formed: bool,
     /// The size that it has: what was asked for, or less where that was in vain. A volume may be larger than its claim asks for.
@@ -40,7 +35,6 @@ pub fn volumes(observed: &Observed) -> Vec<Volume> {
             Some(Volume {
                 claim: claim.name_any(),
                 role: identity::role(claim)?,
-                rack: claim.labels().get(LABEL_RACK).and_then(|rack| rack.parse().ok()),
                 formed: identity::is_marked(claim),
                 given: given.unwrap_or(asked).clone(),
             })
@@ -107,18 +101,17 @@ pub fn unfinished(pipeline: &ValidatedPipeline, observed: &Observed) -> Unfinish
         }
         let name = claim.name_any();
         let (given, asked) = (&given.0, &asked.0);
-        match failure(claim) {
-            Some(why) => unfinished.failed.push(format!(
+        if let Some(why) = failure(claim) {
+            unfinished.failed.push(format!(
                 "claim {name} has {given} and cannot have {asked}: {why}; make room for it, or set the size back to {given} or \
                  to one that its storage can give"
-            )),
-            None => {
-                let doing = doing(claim).map(|what| format!(" ({what})")).unwrap_or_default();
-                unfinished
-                    .growing
-                    .push(format!("claim {name} grows from {given} to {asked}{doing}"));
-            }
+            ));
+            continue;
         }
+        let doing = doing(claim).map(|what| format!(" ({what})")).unwrap_or_default();
+        unfinished
+            .growing
+            .push(format!("claim {name} grows from {given} to {asked}{doing}"));
     }
     unfinished
 }

@@ -6,6 +6,95 @@ use serde_json::{Value, json};
 use super::{kinds, ready};
 use crate::testing::{Cluster, NAMESPACE, core};
 
+/// The object and everything that it owns are gone; the claims named by `lost` too.
+fn delete_object(cluster: &mut Cluster, lost: &[&str]) {
+    for (path, _) in cluster.api.find(&format!("/namespaces/{NAMESPACE}/")) {
+        let is_claim = path.contains("/persistentvolumeclaims/");
+        if !is_claim || lost.iter().any(|claim| path.contains(claim)) {
+            cluster.api.remove(&path);
+        }
+    }
+    cluster.restart_operator();
+}
+
+/// What an object that is created again says, if it is refused.
+async fn recreated(lost: &[&str], change: impl FnOnce(&mut Value)) -> Option<(String, String)> {
+    let mut cluster = ready().await;
+    delete_object(&mut cluster, lost);
+    cluster.apply(change);
+    cluster.reconcile().await.unwrap();
+    let reason = cluster.condition(condition::READY).1;
+    let refused = cluster.api.find("/statefulsets/").is_empty();
+    refused.then(|| (reason, ready_message(&cluster)))
+}
+
+#[tokio::test]
+async fn a_created_again_object_that_leaves_members_out_is_refused_with_their_claims() {
+    for (field, value, left_out) in [
+        (["kafka", "brokers"], 2, "data-market-kafka-r0-1"),
+        (
+            ["kafka", "controllers"],
+            1,
+            "data-market-kafka-controller-1, data-market-kafka-controller-2",
+        ),
+        (["cassandra", "nodes"], 2, "data-market-cassandra-r0-1"),
+        (["hdfs", "dataNodes"], 2, "data-market-datanode-r0-1"),
+    ] {
+        let [engine, count] = field;
+        let (reason, message) = recreated(&[], |spec| spec[engine][count] = json!(value))
+            .await
+            .unwrap();
+        assert_eq!(reason, "FewerMembers");
+        let expected = format!("spec.{engine}.{count} is {value}, but the claims {left_out} hold");
+        assert!(message.contains(&expected), "{message}");
+    }
+    assert_eq!(
+        recreated(&[], |spec| spec["kafka"]["brokers"] = json!(4)).await,
+        None
+    );
+}
+
+#[tokio::test]
+async fn members_that_can_never_agree_again_are_not_waited_for() {
+    for (lost, role) in [
+        (&["data-market-kafka-controller-"][..], "kafka-controller 0"),
+        (
+            &["data-market-kafka-controller-0", "data-market-kafka-controller-2"],
+            "kafka-controller 1",
+        ),
+        (
+            &["data-market-zookeeper-0", "data-market-zookeeper-1"],
+            "zookeeper 1",
+        ),
+        (
+            &["data-market-journalnode-1", "data-market-journalnode-2"],
+            "journalnode 1",
+        ),
+        (&["data-market-namenode-"], "namenode 0"),
+    ] {
+        let (reason, message) = recreated(lost, |_| {}).await.unwrap();
+        assert_eq!(reason, "QuorumLost", "{message}");
+        assert!(
+            message.contains(&format!("volumes of {role} are left")),
+            "{message}"
+        );
+    }
+    for lost in [
+        "data-market-kafka-controller-0",
+        "data-market-namenode-0",
+        "data-market-zookeeper-1",
+    ] {
+        assert_eq!(recreated(&[lost], |_| {}).await, None, "{lost}");
+    }
+}
+
+#[tokio::test]
+async fn racks_are_not_guessed_when_the_first_one_is_gone() {
+    let (reason, message) = recreated(&["data-market-kafka-r0-"], |_| {}).await.unwrap();
+    assert_eq!(reason, "RacksIncomplete");
+    assert!(message.contains("rack 1 (cloud-b)"), "{message}");
+}
+
 #[tokio::test]
 async fn volumes_stay_and_an_object_created_again_adopts_them() {
     let mut cluster = ready().await;
@@ -15,13 +104,8 @@ async fn volumes_stay_and_an_object_created_again_adopts_them() {
         cluster.pipeline().metadata.finalizers.unwrap_or_default(),
         [""; 0]
     );
-    for (path, _) in cluster.api.find(&format!("/namespaces/{NAMESPACE}/")) {
-        if !path.contains("/persistentvolumeclaims/") {
-            cluster.api.remove(&path);
-        }
-    }
+    delete_object(&mut cluster, &[]);
     let start = cluster.api.writes().len();
-    cluster.restart_operator();
     cluster.apply(|_| {});
     cluster.converge(|_| {}).await;
     let after = cluster.status().identity.unwrap();
