@@ -121,6 +121,9 @@ reasons! {
     AsExpected: False &[condition::DEGRADED], "nothing that was ready is lost, and no person is needed", "nothing";
     Idle: False PROGRESSING, "nothing is being carried out", "nothing";
     Paused: False PROGRESSING, "`spec.paused`: the operator observes and reports, and changes nothing", "nothing";
+    PodsRefused: False MEMBERS,
+        "a quota, Pod Security, a limit range or a webhook refuses the pods",
+        "the message has its words: raise the quota, or change the policy; Kubernetes tries again with growing pauses of up to 17 minutes";
     // A spec that CEL takes and the operator does not. The message names each problem with its field.
     NotStored: Invalid READY, "the object has no uid", "create it through the API server";
     IdentityUnknown: Invalid READY, "a fact that names on disk are made from is not recorded yet", "wait for the operator to record it";

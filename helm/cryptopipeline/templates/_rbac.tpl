@@ -37,9 +37,10 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, patch, delete]
+# Told of pipelines; read only while pods are missing, because a StatefulSet says nowhere else that a quota or a policy refuses them.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [list, create, patch]
 {{- end -}}
 
 {{/* What the operator reads of the cluster. */}}

@@ -12,6 +12,7 @@ mod execute;
 mod gap_policy;
 pub mod identity;
 pub mod refusals;
+pub mod refused_pods;
 pub mod status;
 pub mod subset;
 pub mod symbols;

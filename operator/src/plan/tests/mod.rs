@@ -26,6 +26,7 @@ fn member(pod: &str) -> Member {
 
 fn group(role: Role, name: &str, count: i32) -> Group {
     Group {
+        refused: None,
         name: name.to_owned(),
         role,
         desired: count,
@@ -53,6 +54,7 @@ fn running(milestones: &[Milestone], groups: Vec<Group>) -> EngineView {
 
 fn worker(role: Role) -> WorkerView {
     WorkerView {
+        refused: None,
         name: role.to_string(),
         role,
         exists: true,
@@ -108,6 +110,7 @@ fn of(view: &mut View, role: Role) -> &mut Group {
 /// A pipeline at rest.
 fn converged() -> View {
     View {
+        refused_formats: BTreeMap::new(),
         kafka: running(
             &[Milestone::KafkaFormed],
             vec![

@@ -106,6 +106,52 @@ async fn a_write_that_is_refused_for_good_holds_back_only_what_needs_it() {
 }
 
 #[tokio::test]
+async fn pods_that_a_quota_refuses_are_told_with_its_words() {
+    let mut cluster = Cluster::new();
+    cluster.apply(|_| {});
+    let told = |cluster: &Cluster, type_: &str| {
+        let status = cluster.status();
+        let condition = status.conditions.iter().find(|c| c.type_ == type_).unwrap();
+        (
+            condition.reason.clone(),
+            condition.message.contains("exceeded quota: small"),
+        )
+    };
+    let refused = ("PodsRefused".to_owned(), true);
+    // Room for none, for some members, for all but the workers.
+    for (quota, types) in [
+        (
+            0,
+            &[
+                condition::KAFKA_READY,
+                condition::CASSANDRA_READY,
+                condition::HDFS_READY,
+                condition::READY,
+            ][..],
+        ),
+        (7, &[condition::KAFKA_READY, condition::READY]),
+        (
+            21,
+            &[condition::WORKERS_READY, condition::READY, condition::DEGRADED],
+        ),
+    ] {
+        cluster.pod_quota = Some(quota);
+        for _ in 0..40 {
+            cluster.reconcile().await.unwrap();
+            cluster.catch_up();
+            if types.iter().all(|type_| told(&cluster, type_) == refused) {
+                break;
+            }
+        }
+        for type_ in types {
+            assert_eq!(told(&cluster, type_), refused, "{quota} pods, {type_}");
+        }
+    }
+    cluster.pod_quota = None;
+    cluster.converge(|_| {}).await;
+}
+
+#[tokio::test]
 async fn a_worker_keeps_what_it_has_while_what_replaces_it_is_refused() {
     let mut cluster = Cluster::new();
     cluster.apply(|spec| spec["ingest"]["shards"] = json!(2));
