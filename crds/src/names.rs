@@ -195,7 +195,12 @@ impl Names {
 
     /// Name of the claim of a StatefulSet's pod; the template is called `data` everywhere.
     pub fn claim(stateful_set: &str, ordinal: i32) -> String {
-        format!("data-{stateful_set}-{ordinal}")
+        Self::claim_of_pod(&format!("{stateful_set}-{ordinal}"))
+    }
+
+    /// Name of the claim of a StatefulSet's pod.
+    pub fn claim_of_pod(pod: &str) -> String {
+        format!("data-{pod}")
     }
 
     /// Cassandra's data centre.

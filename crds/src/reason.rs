@@ -112,20 +112,38 @@ reasons! {
     VolumeCannotGrow: False READY,
         "the storage class cannot expand volumes",
         "restore the size that the claim has, or move to a class that can";
+    VolumeGrowthFailed: False READY,
+        "the storage driver says that it cannot give a volume the size asked for",
+        "make room for it, or set the size back; the message has the driver's words and the sizes";
     ApplyRefused: False READY,
-        "the API server refused a write: a quota, an admission policy, missing rights",
+        "the API server refused writes: a quota, an admission policy, missing rights. What needs nothing of them was done",
         "the message has its words";
     ApplyFailed: False READY, "an object could not be written as JSON", "report it";
     DeletingVolumes: False READY, "volumes are being deleted (`deletionPolicy: Delete`)", "nothing";
     AsExpected: False &[condition::DEGRADED], "nothing that was ready is lost, and no person is needed", "nothing";
     Idle: False PROGRESSING, "nothing is being carried out", "nothing";
     Paused: False PROGRESSING, "`spec.paused`: the operator observes and reports, and changes nothing", "nothing";
+    PodsRefused: False MEMBERS,
+        "a quota, Pod Security, a limit range or a webhook refuses the pods",
+        "the message has its words: raise the quota, or change the policy; Kubernetes tries again with growing pauses of up to 17 minutes";
     // A spec that CEL takes and the operator does not. The message names each problem with its field.
     NotStored: Invalid READY, "the object has no uid", "create it through the API server";
     IdentityUnknown: Invalid READY, "a fact that names on disk are made from is not recorded yet", "wait for the operator to record it";
     NameNodesReduced: Invalid READY,
         "one NameNode is asked for where JournalNodes hold the edits of two",
         "set `hdfs.nameNodes` to 2";
+    VolumeCannotShrink: Invalid READY,
+        "a size is smaller than that of every volume there is",
+        "restore the size that the message names";
+    FewerMembers: Invalid READY,
+        "volumes that hold data are of members that the spec no longer asks for",
+        "restore the number of members, or delete the claims named if their data is not needed";
+    QuorumLost: Invalid READY,
+        "too few volumes are left of members that must agree on what was written; the others' data cannot be used without them",
+        "restore the claims that are missing; the message says what else can be done";
+    RacksIncomplete: False READY,
+        "the volumes tell the zones of some racks and not of all",
+        "restore the claims that are missing, or list the zones of all racks in their order in `placements.*.zones`";
     UnknownPlacement: Invalid READY, "a component names a placement that is not there", "add it, or correct the name";
     InvalidNodeExpression: Invalid READY, "an expression of a placement lacks values, or has some too many", "correct the expression";
     TooManyRacks: Invalid READY, "more zones than racks are supported", "name the zones to use in `placements.*.zones`";

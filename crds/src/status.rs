@@ -105,6 +105,10 @@ pub struct Identity {
     /// HDFS' cluster id, `CID-` and a UUID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hdfs_cluster_id: Option<String>,
+    /// Cassandra's cluster name, by which nodes tell their ring from others: the pipeline's name and eight digits of its uid, or
+    /// the pipeline's name alone for a ring that formed before the digits were added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cassandra_cluster_name: Option<String>,
     /// The KRaft quorum has formed once: controllers with an empty disk join, they never start a quorum.
     pub kafka_formed: bool,
     /// The Cassandra ring has formed once: nodes with an empty disk bootstrap, they never skip it.

@@ -49,6 +49,11 @@ impl Error {
         }
     }
 
+    /// Whether the API server answered, so that another write may well be done.
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Self::Refused { source, .. } if matches!(&**source, kube::Error::Api(_)))
+    }
+
     /// Whether there is no such object.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Refused { source, .. } if matches!(&**source, kube::Error::Api(status) if status.code == 404))
@@ -152,8 +157,9 @@ impl Writer {
         }
     }
 
-    /// Evicts a pod, only that very one. A budget without room is no error: the next reconciliation asks again.
-    pub async fn evict(&self, pod: &str, uid: &str) -> Result<(), Error> {
+    /// Evicts a pod, only that very one, and says whether it goes. A budget without room is no error: the next reconciliation asks
+    /// again.
+    pub async fn evict(&self, pod: &str, uid: &str) -> Result<bool, Error> {
         let params = EvictParams {
             delete_options: Some(DeleteParams {
                 preconditions: Some(Preconditions {
@@ -167,9 +173,9 @@ impl Writer {
         match self.api::<Pod>().evict(pod, &params).await {
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409 | 429) => {
                 info!(pod, why = status.message, "not evicted");
-                Ok(())
+                Ok(false)
             }
-            evicted => self.done::<Pod, _>("evict", pod, evicted).map(drop),
+            evicted => self.done::<Pod, _>("evict", pod, evicted).map(|_| true),
         }
     }
 

@@ -91,10 +91,9 @@ pub enum DeletionPolicy {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Storage {
-    /// Size of each member's volume. May grow where the storage class can expand, never shrink.
+    /// Size of each member's volume. May grow where the storage class can expand, and be set back to what the volumes have; a
+    /// volume never shrinks.
     #[schemars(extend("x-kubernetes-validations" = [
-        rule("quantity(self).compareTo(quantity(oldSelf)) >= 0",
-            "storage.size may not shrink, because a volume cannot; restore the old size or a larger one"),
         rule("quantity(self).isGreaterThan(quantity('0'))",
             "storage.size must be above 0; write it as in 100Gi"),
     ]))]

@@ -30,8 +30,7 @@ pub enum TradeSource {
         "ingest.recording.rotateInterval must be at least 10s; write it as in 1h"),
 ]))]
 pub struct Recording {
-    /// The claim of each shard. When it is full the oldest files go. Its size may grow and never shrink, also while nothing is
-    /// recorded: a claim of that size may be there already.
+    /// The claim of each shard. When it is full the oldest files go.
     pub storage: Storage,
     /// A file is closed when it is this old; sooner when it has reached a sixteenth of the volume.
     pub rotate_interval: HumanDuration,

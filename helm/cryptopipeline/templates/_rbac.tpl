@@ -41,9 +41,10 @@
 - apiGroups: [""]
   resources: [pods/eviction]
   verbs: [create]
+# Told of pipelines; read only while pods are missing, because a StatefulSet says nowhere else that a quota or a policy refuses them.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [list, create, patch]
 {{- end -}}
 
 {{/* What the operator reads of the cluster. */}}

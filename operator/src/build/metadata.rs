@@ -24,6 +24,13 @@ pub const CONFIG_HASH_ANNOTATION: &str = "cryptopipeline.dev/config-hash";
 /// Annotation of claims: the id of the cluster whose data they hold.
 pub const CLUSTER_ID_ANNOTATION: &str = "cryptopipeline.dev/cluster-id";
 
+/// Annotations of claims that keep tools which own a namespace's objects from deleting a volume that they did not make. Argo CD
+/// takes a claim for one of the application whose name its instance label has; Flux prunes what it once applied.
+pub const KEPT_ANNOTATIONS: [(&str, &str); 2] = [
+    ("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"),
+    ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
+];
+
 /// Labels by name.
 pub type Labels = BTreeMap<String, String>;
 
@@ -62,6 +69,14 @@ pub fn owned(pipeline: &ValidatedPipeline, name: String, labels: Labels) -> Obje
         owner_references: Some(vec![pipeline.owner.clone()]),
         ..ObjectMeta::default()
     }
+}
+
+/// The annotations of a new claim; `cluster_id` where its data belongs to a cluster.
+pub fn claim_annotations(cluster_id: Option<&str>) -> Labels {
+    let id = cluster_id.map(|id| (CLUSTER_ID_ANNOTATION, id));
+    let all = KEPT_ANNOTATIONS.into_iter().chain(id);
+    all.map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// A role's ServiceAccount. No process of a pipeline talks to Kubernetes, so it carries no token; it is there to be named in

@@ -27,8 +27,8 @@ use k8s_openapi::api::{
 };
 
 pub use self::{
-    metadata::{CLUSTER_ID_ANNOTATION, CONFIG_HASH_ANNOTATION},
-    stateful_set::DATA,
+    metadata::{CLUSTER_ID_ANNOTATION, CONFIG_HASH_ANNOTATION, KEPT_ANNOTATIONS},
+    stateful_set::{DATA, requested_storage},
 };
 use crate::reconcile::validate::ValidatedPipeline;
 

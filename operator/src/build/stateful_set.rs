@@ -17,9 +17,11 @@ use k8s_openapi::{
     },
 };
 
+use kube::ResourceExt;
+
 use super::{
     RoleStatefulSet,
-    metadata::{CLUSTER_ID_ANNOTATION, in_rack, labels, owned, selector},
+    metadata::{claim_annotations, in_rack, labels, owned, selector},
     placement::Site,
     pod::{self, ConfigMount, Parts},
     rack::{self, Rack},
@@ -159,21 +161,20 @@ impl Engine<'_> {
         )
     }
 
-    /// The claim without a name. It has no owner: volumes outlive the pipeline.
+    /// The claim without a name. It has no owner: volumes outlive the pipeline. A live StatefulSet's template is immutable, so
+    /// what may have changed since is taken from there: size and annotations.
     fn claim(&self, pipeline: &ValidatedPipeline, rack: Option<&Rack>) -> PersistentVolumeClaim {
-        let size = pipeline
-            .facts
-            .claim_sizes
-            .get(&self.name(pipeline, rack))
-            .unwrap_or(&self.storage);
+        let given = pipeline.facts.claim_templates.get(&self.name(pipeline, rack));
+        let size = given.and_then(requested_storage).unwrap_or(&self.storage);
+        let annotations = given.map_or_else(
+            || claim_annotations(Some(self.cluster_id)),
+            |given| given.annotations().clone(),
+        );
         PersistentVolumeClaim {
             metadata: ObjectMeta {
                 namespace: Some(pipeline.names.namespace.clone()),
                 labels: Some(in_rack(labels(pipeline, self.role.as_str()), rack)),
-                annotations: Some(BTreeMap::from([(
-                    CLUSTER_ID_ANNOTATION.to_owned(),
-                    self.cluster_id.to_owned(),
-                )])),
+                annotations: Some(annotations),
                 ..ObjectMeta::default()
             },
             spec: Some(PersistentVolumeClaimSpec {
@@ -188,4 +189,16 @@ impl Engine<'_> {
             ..PersistentVolumeClaim::default()
         }
     }
+}
+
+/// The size that a claim asks for.
+pub fn requested_storage(claim: &PersistentVolumeClaim) -> Option<&Quantity> {
+    claim
+        .spec
+        .as_ref()?
+        .resources
+        .as_ref()?
+        .requests
+        .as_ref()?
+        .get("storage")
 }

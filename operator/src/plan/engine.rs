@@ -126,14 +126,20 @@ pub fn waiting_for(engine: Engine, group: &Group, state: &EngineView) -> Awaited
             .as_ref()
             .map(|why| format!("; pod {}: {why}", member.pod))
     });
+    let refused = group
+        .refused
+        .as_ref()
+        .map(|why| format!("; no pod is created: {why}"));
     let message = format!(
-        "waiting for StatefulSet {}: {} of {} pods ready{}",
+        "waiting for StatefulSet {}: {} of {} pods ready{}{}",
         group.name,
         group.ready_members(),
         group.desired,
+        refused.as_deref().unwrap_or_default(),
         stuck.as_deref().unwrap_or_default()
     );
     let reason = match (&stuck, state.formed()) {
+        _ if refused.is_some() => "PodsRefused",
         (Some(_), _) => "PodCannotRun",
         (None, true) => "MembersNotReady",
         (None, false) => "Starting",

@@ -122,7 +122,13 @@ impl Formation<'_> {
         match self.view.formats.get(&target) {
             Some(JobState::Running) => (
                 None,
-                formatting(format!("waiting for the Job that formats {what}")),
+                match self.view.refused_formats.get(&target) {
+                    Some(why) => {
+                        let message = format!("the Job that formats {what} gets no pod: {why}");
+                        awaited(Engine::Hdfs, "PodsRefused", message)
+                    }
+                    None => formatting(format!("waiting for the Job that formats {what}")),
+                },
             ),
             Some(JobState::Failed) => {
                 let message = format!(

@@ -25,6 +25,8 @@ pub struct View {
     pub hdfs: EngineView,
     /// The Jobs that format; those that are absent are left out.
     pub formats: BTreeMap<FormatTarget, JobState>,
+    /// Why the pods of those Jobs are not created.
+    pub refused_formats: BTreeMap<FormatTarget, String>,
     /// What NameNodes say of themselves, by pod; those that do not answer are left out.
     pub name_nodes: BTreeMap<String, NameNodeState>,
     /// Topics.
@@ -88,6 +90,8 @@ pub struct Group {
     pub settled: bool,
     /// Its pods, by ordinal.
     pub members: Vec<Member>,
+    /// Why its pods are not created.
+    pub refused: Option<String>,
 }
 
 /// A pod of a StatefulSet.
@@ -150,6 +154,8 @@ pub struct WorkerView {
     pub rolled_out: bool,
     /// Why a pod of it cannot run.
     pub stuck: Option<String>,
+    /// Why its pods are not created.
+    pub refused: Option<String>,
     /// Why its placement cannot be satisfied.
     pub unplaceable: Option<String>,
 }

@@ -43,19 +43,26 @@ pub fn start(view: &View, plan: &mut Plan) {
             });
             return;
         }
+        let refused = worker
+            .refused
+            .as_ref()
+            .map(|why| format!("; no pod is created: {why}"));
         let stuck = worker.stuck.as_ref().map(|why| format!("; {why}"));
         plan.awaited.push(Awaited {
             condition: condition::WORKERS_READY,
-            reason: if stuck.is_some() {
+            reason: if refused.is_some() {
+                "PodsRefused"
+            } else if stuck.is_some() {
                 "PodCannotRun"
             } else {
                 "WorkersNotReady"
             },
             message: format!(
-                "waiting for Deployment {}: {} of {} pods ready{}",
+                "waiting for Deployment {}: {} of {} pods ready{}{}",
                 worker.name,
                 worker.ready,
                 worker.desired,
+                refused.unwrap_or_default(),
                 stuck.unwrap_or_default()
             ),
             unknown: false,

@@ -11,19 +11,20 @@ use k8s_openapi::api::{
     core::v1::{PersistentVolumeClaim, Pod},
 };
 use kube::ResourceExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     dereference::{Live, Observed},
     identity::{self, formed_annotation, zone_annotation},
-    subset::same_quantity,
+    refusals::{Component, Refusals},
     symbols::{Behind, SYMBOLS_ANNOTATION},
     validate::ValidatedPipeline,
+    volumes::Growth,
 };
 use crate::{
     api::{Error, Object, Writer},
-    build::{self, CLUSTER_ID_ANNOTATION, Resources},
-    engine::{Engine, volume_size},
+    build::{self, CLUSTER_ID_ANNOTATION, KEPT_ANNOTATIONS, Resources},
+    engine::Engine,
     milestone::{FormatTarget, Milestone},
     plan::Step,
 };
@@ -38,11 +39,13 @@ pub struct Applier<'a> {
     pub resources: &'a Resources,
     /// The objects that exist.
     pub observed: &'a Observed,
+    /// The writes that were refused.
+    pub refusals: Refusals,
 }
 
 impl Applier<'_> {
     /// Applies what pods refer to, before any pod exists that refers to it.
-    pub async fn supporting(&self) -> Result<(), Error> {
+    pub async fn supporting(&mut self) -> Result<(), Error> {
         let Resources {
             service_accounts,
             config_maps,
@@ -59,38 +62,45 @@ impl Applier<'_> {
             .iter()
             .filter(|claim| !observed.claims.contains_key(&claim.name_any()))
         {
-            self.writer.converge(None, claim).await?;
+            let written = self.writer.converge(None, claim).await;
+            self.refusals.note(Component::of_object(claim), written)?;
         }
         self.all(&observed.services, services).await?;
-        self.all(&observed.pod_disruption_budgets, pod_disruption_budgets)
-            .await
+        // No pod refers to a budget.
+        for budget in pod_disruption_budgets {
+            let live = observed.pod_disruption_budgets.get(&budget.name_any());
+            let written = self.writer.converge(live, budget).await;
+            self.refusals.note(None, written)?;
+        }
+        Ok(())
     }
 
-    /// Carries one step out. Bootstraps are not writes to the API server and are done elsewhere.
-    pub async fn step(&self, step: &Step) -> Result<(), Error> {
+    /// Carries one step out and says whether that was done. Bootstraps are not writes to the API server and are done elsewhere.
+    pub async fn step(&mut self, step: &Step) -> Result<bool, Error> {
+        let needs = match step {
+            Step::ApplyEngine { engine, .. } => Some(Component::Engine(*engine)),
+            Step::Format(_) => Some(Component::Engine(Engine::Hdfs)),
+            Step::ApplyWorkers(role) => Some(Component::Workers(*role)),
+            _ => None,
+        };
+        if needs.is_some_and(|component| self.refusals.hold(component)) {
+            return Ok(false);
+        }
         match step {
             Step::ApplyEngine { engine, replicas } => self.engine(*engine, replicas).await,
-            Step::Format(target) => self.format(*target).await,
+            Step::ApplyWorkers(role) => self.workers(*role).await,
+            Step::Format(target) => {
+                let written = self.format(*target).await;
+                self.refusals.note(needs, written)
+            }
             Step::Clear(target) => {
                 let job = build::hdfs::format_job_name(&self.pipeline.names, *target);
-                self.writer.delete::<Job>(&job, None).await
+                let written = self.writer.delete::<Job>(&job, None).await;
+                self.refusals.note(None, written)
             }
-            Step::Record(milestone) => self.record(*milestone).await,
-            Step::ApplyWorkers(role) => {
-                if *role == Role::Processor {
-                    self.all(&self.observed.cron_jobs, &self.resources.cron_jobs)
-                        .await?;
-                }
-                for wanted in self
-                    .resources
-                    .deployments
-                    .iter()
-                    .filter(|wanted| wanted.role == *role)
-                {
-                    let live = self.observed.deployments.get(&wanted.object.name_any());
-                    self.writer.converge(live, &wanted.object).await?;
-                }
-                Ok(())
+            Step::Record(milestone) => {
+                let written = self.record(*milestone).await;
+                self.refusals.note(None, written)
             }
             // What serves goes as a drain would take it, within its disruption budget: the two never take two members at once.
             Step::Restart {
@@ -98,26 +108,34 @@ impl Applier<'_> {
                 uid,
                 serves: true,
                 ..
-            } => self.writer.evict(pod, uid).await,
-            Step::Restart { pod, uid, .. } => self.writer.delete::<Pod>(pod, Some(uid)).await,
-            Step::Bootstrap(_) => Ok(()),
+            } => match self.writer.evict(pod, uid).await {
+                Ok(evicted) => Ok(evicted),
+                Err(error) => self.refusals.note(None, Err(error)),
+            },
+            Step::Restart { pod, uid, .. } => {
+                let written = self.writer.delete::<Pod>(pod, Some(uid)).await;
+                self.refusals.note(None, written)
+            }
+            Step::Bootstrap(_) => Ok(true),
         }
     }
 
     /// Suspends the CronJobs that there are, and changes nothing else of them: a run changes the archive, which a pause must
     /// not see.
-    pub async fn suspend(&self) -> Result<(), Error> {
+    pub async fn suspend(&mut self) -> Result<(), Error> {
         for (name, live) in &self.observed.cron_jobs {
             if live.spec.as_ref().and_then(|spec| spec.suspend) != Some(true) {
                 let change = json!({"spec": {"suspend": true}});
-                self.writer.merge::<CronJob>(name, &change).await?;
+                let written = self.writer.merge::<CronJob>(name, &change).await;
+                self.refusals.note(None, written)?;
             }
         }
         Ok(())
     }
 
-    /// Deletes what this pipeline once needed and needs no longer, such as the Deployment of a shard. Never a store.
-    pub async fn orphans(&self) -> Result<(), Error> {
+    /// Deletes what this pipeline once needed and needs no longer, such as the Deployment of a shard. Never a store. What a
+    /// component has is left to it where something that replaces it may just have been refused.
+    pub async fn orphans(&mut self) -> Result<(), Error> {
         let deployments: Vec<_> = self
             .resources
             .deployments
@@ -141,50 +159,75 @@ impl Applier<'_> {
     }
 
     /// Asks for larger volumes where the spec does. Only for classes that can expand; the others are reported.
-    pub async fn grow(&self, growing: &[Growth]) -> Result<(), Error> {
+    pub async fn grow(&mut self, growing: &[Growth]) -> Result<(), Error> {
         for growth in growing {
             let change = json!({"spec": {"resources": {"requests": {"storage": growth.size}}}});
-            self.writer
-                .merge::<PersistentVolumeClaim>(&growth.claim, &change)
-                .await?;
+            self.change_claim(&growth.claim, &change).await?;
         }
         Ok(())
     }
 
+    /// Puts the annotations that keep tools from pruning on claims that lack them: older versions made them without. What a user
+    /// has written there stays.
+    pub async fn keep_claims(&mut self) -> Result<(), Error> {
+        for (name, claim) in &self.observed.claims {
+            let lacking: BTreeMap<_, _> = KEPT_ANNOTATIONS
+                .into_iter()
+                .filter(|(key, _)| !claim.annotations().contains_key(*key))
+                .collect();
+            if !lacking.is_empty() {
+                self.change_claim(name, &json!({"metadata": {"annotations": lacking}}))
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn change_claim(&mut self, name: &str, change: &Value) -> Result<(), Error> {
+        let written = self.writer.merge::<PersistentVolumeClaim>(name, change).await;
+        self.refusals.note(None, written).map(drop)
+    }
+
     /// Lets the kubelet bring changed symbols to running workers at once, instead of within a minute or two.
-    pub async fn note_symbols(&self, behind: &[Behind]) -> Result<(), Error> {
+    pub async fn note_symbols(&mut self, behind: &[Behind]) -> Result<(), Error> {
         for Behind { pod, version, .. } in behind.iter().filter(|worker| !worker.noted) {
             let change = json!({"metadata": {"annotations": {SYMBOLS_ANNOTATION: version}}});
             match self.writer.merge::<Pod>(pod, &change).await {
                 // A worker that has gone meanwhile comes back with the new symbols.
                 Err(error) if error.is_absent() => {}
-                written => written?,
+                written => {
+                    self.refusals.note(None, written)?;
+                }
             }
         }
         Ok(())
     }
 
-    async fn all<K: Object>(&self, live: &Live<K>, wanted: &[K]) -> Result<(), Error> {
+    async fn all<K: Object>(&mut self, live: &Live<K>, wanted: &[K]) -> Result<(), Error> {
         for object in wanted {
-            self.writer.converge(live.get(&object.name_any()), object).await?;
+            let written = self.writer.converge(live.get(&object.name_any()), object).await;
+            self.refusals.note(Component::of_object(object), written)?;
         }
         Ok(())
     }
 
-    async fn surplus<K: Object>(&self, live: &Live<K>, wanted: &[K]) -> Result<(), Error> {
+    async fn surplus<K: Object>(&mut self, live: &Live<K>, wanted: &[K]) -> Result<(), Error> {
         for (name, object) in live {
             let ours = object
                 .owner_references()
                 .iter()
                 .any(|owner| owner.uid == self.pipeline.owner.uid);
-            if ours && !wanted.iter().any(|wanted| wanted.name_any() == *name) {
-                self.writer.delete::<K>(name, object.uid().as_deref()).await?;
+            let held = Component::of_object(object).is_some_and(|component| self.refusals.hold(component));
+            if ours && !held && !wanted.iter().any(|wanted| wanted.name_any() == *name) {
+                let deleted = self.writer.delete::<K>(name, object.uid().as_deref()).await;
+                self.refusals.note(None, deleted)?;
             }
         }
         Ok(())
     }
 
-    async fn engine(&self, engine: Engine, replicas: &BTreeMap<String, i32>) -> Result<(), Error> {
+    async fn engine(&mut self, engine: Engine, replicas: &BTreeMap<String, i32>) -> Result<bool, Error> {
+        let mut done = true;
         for wanted in &self.resources.stateful_sets {
             if Engine::of(wanted.role) != Some(engine) {
                 continue;
@@ -197,11 +240,28 @@ impl Applier<'_> {
             if let Some(spec) = object.spec.as_mut() {
                 spec.replicas = Some(*allowed);
             }
-            self.writer
+            let written = self
+                .writer
                 .converge(self.observed.stateful_sets.get(&name), &object)
+                .await;
+            done &= self.refusals.note(Some(Component::Engine(engine)), written)?;
+        }
+        Ok(done)
+    }
+
+    async fn workers(&mut self, role: Role) -> Result<bool, Error> {
+        if role == Role::Processor {
+            self.all(&self.observed.cron_jobs, &self.resources.cron_jobs)
                 .await?;
         }
-        Ok(())
+        let mut done = true;
+        let wanted = self.resources.deployments.iter();
+        for wanted in wanted.filter(|wanted| wanted.role == role) {
+            let live = self.observed.deployments.get(&wanted.object.name_any());
+            let written = self.writer.converge(live, &wanted.object).await;
+            done &= self.refusals.note(Some(Component::Workers(role)), written)?;
+        }
+        Ok(done)
     }
 
     /// The claim first: the Job's pod mounts it, and later the NameNode finds it by its name.
@@ -258,38 +318,7 @@ fn zone(claim: &PersistentVolumeClaim, engine: Engine, identity: &Identity) -> S
 fn cluster_id(engine: Engine, identity: &Identity) -> Option<&str> {
     match engine {
         Engine::Kafka => identity.kafka_cluster_id.as_deref(),
-        Engine::Cassandra => None,
+        Engine::Cassandra => identity.cassandra_cluster_name.as_deref(),
         Engine::Hdfs => identity.hdfs_cluster_id.as_deref(),
     }
-}
-
-/// A claim that is smaller than the spec asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Growth {
-    /// Name of the claim.
-    pub claim: String,
-    /// Its storage class.
-    pub class: Option<String>,
-    /// The size asked for.
-    pub size: String,
-}
-
-/// The claims that are smaller than the spec asks for.
-pub fn growing(pipeline: &ValidatedPipeline, observed: &Observed) -> Vec<Growth> {
-    let bytes = |quantity| crds::quantity::bytes(quantity).ok();
-    observed
-        .claims
-        .iter()
-        .filter_map(|(name, claim)| {
-            let wanted = volume_size(identity::role(claim)?, &pipeline.spec)?;
-            let spec = claim.spec.as_ref()?;
-            let now = spec.resources.as_ref()?.requests.as_ref()?.get("storage")?;
-            let smaller = bytes(now)? < bytes(wanted)? && !same_quantity(&now.0, &wanted.0);
-            smaller.then(|| Growth {
-                claim: name.clone(),
-                class: spec.storage_class_name.clone(),
-                size: wanted.0.clone(),
-            })
-        })
-        .collect()
 }

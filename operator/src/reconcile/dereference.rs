@@ -6,19 +6,23 @@ use crds::{
     CryptoPipeline,
     names::{APP_NAME, LABEL_INSTANCE, LABEL_NAME},
 };
+use jiff::Timestamp;
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{Deployment, StatefulSet},
         batch::v1::{CronJob, Job},
         core::v1::{ConfigMap, Node, PersistentVolumeClaim, Pod, Service, ServiceAccount},
+        events::v1::Event,
         policy::v1::PodDisruptionBudget,
         storage::v1::StorageClass,
     },
 };
 use kube::{Api, Client, Resource, ResourceExt, api::ListParams};
 use serde::de::DeserializeOwned;
+use tracing::warn;
 
+use super::refused_pods;
 use crate::placement::Site;
 
 /// Objects of one kind by name.
@@ -49,6 +53,8 @@ pub struct Observed {
     pub claims: Live<PersistentVolumeClaim>,
     /// Nodes that take pods.
     pub sites: Vec<Site>,
+    /// Why pods are not created, by name of their StatefulSet, Job or Deployment.
+    pub refused_pods: BTreeMap<String, String>,
 }
 
 /// The object as it is now; the controller's cache may be older than this process's own last write.
@@ -85,7 +91,7 @@ pub async fn observe(client: &Client, namespace: &str, name: &str) -> kube::Resu
         list(of(client)),
         sites(client.clone()),
     )?;
-    Ok(Observed {
+    let mut observed = Observed {
         service_accounts,
         config_maps,
         services,
@@ -97,7 +103,29 @@ pub async fn observe(client: &Client, namespace: &str, name: &str) -> kube::Resu
         pods,
         claims,
         sites,
-    })
+        refused_pods: BTreeMap::new(),
+    };
+    let events = if refused_pods::are_missing(&observed) {
+        events(client, namespace).await.unwrap_or_else(|error| {
+            warn!(%error, "cannot read Events, which say why pods are missing");
+            vec![]
+        })
+    } else {
+        vec![]
+    };
+    observed.refused_pods = refused_pods::refused_pods(&observed, &events, Timestamp::now());
+    Ok(observed)
+}
+
+/// What the controllers of StatefulSets and Jobs said of the pods that they created, or could not.
+async fn events(client: &Client, namespace: &str) -> kube::Result<Vec<Event>> {
+    let about = |kind: &str| {
+        let fields = ListParams::default().fields(&format!("regarding.kind={kind}"));
+        let events = Api::<Event>::namespaced(client.clone(), namespace);
+        async move { events.list(&fields).await }
+    };
+    let (sets, jobs) = futures::try_join!(about("StatefulSet"), about("Job"))?;
+    Ok(sets.into_iter().chain(jobs).collect())
 }
 
 /// Whether volumes of this class can grow. Without such a class, as on a cluster whose volumes are made by hand, they cannot.

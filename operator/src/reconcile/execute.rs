@@ -15,14 +15,18 @@ use kube::{ResourceExt, runtime::controller::Action};
 
 use super::{
     Error, Pass, WHILE_CHANGING, WHILE_READY,
-    apply::{self, Applier, Growth},
+    apply::Applier,
     compaction::Compaction,
     data_flow::{self, Answers, Frame},
     deletion,
     dereference::{self, Observed},
-    gap_policy, now, status, symbols,
+    gap_policy, now,
+    refusals::Refusals,
+    status,
+    symbols::{self, Behind},
     validate::ValidatedPipeline,
     view::{self, Sources},
+    volumes,
 };
 use crate::{
     api,
@@ -49,11 +53,21 @@ impl Pass<'_> {
     ) -> Result<Action, Error> {
         let writer = self.context.writer(self.namespace);
         let paused = pipeline.spec.paused;
+        let resources = build::build(&pipeline);
+        let mut applier = Applier {
+            writer: &writer,
+            pipeline: &pipeline,
+            resources: &resources,
+            observed,
+            refusals: Refusals::default(),
+        };
+        let mut executed = Executed::default();
         if !paused {
+            // A full disk waits for nothing else.
+            executed.fixed = self.grow(&mut applier).await?;
             deletion::hold(&writer, self.object).await?;
             self.record(&pipeline.facts.identity).await?;
         }
-        let resources = build::build(&pipeline);
         let wanted = Wanted::of(&pipeline);
         let part = |part| self.part(part, &wanted);
         let name_nodes = self.name_nodes(observed).await;
@@ -67,49 +81,51 @@ impl Pass<'_> {
         });
         self.ask_engines(&mut view, observed, &wanted, now()).await;
         let plan = plan::plan(&view);
-        let applier = Applier {
-            writer: &writer,
-            pipeline: &pipeline,
-            resources: &resources,
-            observed,
-        };
-        let executed = if paused {
-            applier.suspend().await.map(|()| Executed::default())
-        } else {
-            self.execute(&applier, &plan, &wanted).await
-        };
         let pods: Vec<&Pod> = view::running(observed, Role::Ingest).collect();
         let versions = build::workers::symbols_versions(&pipeline);
         let behind = symbols::behind(&pods, &answers.ingest, &versions);
-        let executed = match executed {
-            Ok(executed) if !paused => applier.note_symbols(&behind).await.map(|()| executed),
-            other => other,
+        let carried = if paused {
+            applier.suspend().await
+        } else {
+            self.execute(&mut applier, &plan, &wanted, &behind, &mut executed)
+                .await
         };
+        executed.refusals = applier.refusals;
+        if let Err(error) = carried {
+            executed.refusals.end(error);
+        }
         // The status tells of parts that were created just now.
         view.set_parts(part);
-        let plan = plan::plan(&view)
+        let mut plan = plan::plan(&view)
             .after_writes(!writer.converged())
             .following(behind.iter().map(|worker| worker.pod.as_str()));
+        let unfinished = volumes::unfinished(&pipeline, observed);
+        plan.changing.extend(unfinished.growing);
+        executed.failed = unfinished.failed;
         let compaction = Compaction::of(&pipeline, observed);
         self.conclude(&pipeline, &view, &plan, answers, compaction, executed)
             .await
     }
 
-    /// Carries the steps out in order and stops at the first write that is refused.
+    /// Carries the steps out in order. Those that need what was refused are left out; an API server that does not answer ends it.
     async fn execute(
         &self,
-        applier: &Applier<'_>,
+        applier: &mut Applier<'_>,
         plan: &Plan,
         wanted: &Wanted,
-    ) -> Result<Executed, api::Error> {
-        let mut executed = Executed::default();
+        behind: &[Behind],
+        executed: &mut Executed,
+    ) -> Result<(), api::Error> {
+        applier.keep_claims().await?;
         applier.supporting().await?;
         for step in &plan.steps {
             if let Step::Bootstrap(part) = step {
                 executed.follow_at_once |= self.bootstrap(*part, wanted).await;
                 continue;
             }
-            applier.step(step).await?;
+            if !applier.step(step).await? {
+                continue;
+            }
             match step {
                 Step::Restart { pod, .. } => self.tell(Notice::restart(pod)).await,
                 Step::Record(milestone) if !milestone.is_recorded(&applier.pipeline.facts.identity) => {
@@ -122,10 +138,7 @@ impl Pass<'_> {
             }
         }
         applier.orphans().await?;
-        let (growing, fixed) = self.growing(applier).await;
-        applier.grow(&growing).await?;
-        executed.fixed = fixed;
-        Ok(executed)
+        applier.note_symbols(behind).await
     }
 
     /// How a part stands: as this process knows, or as the status says since an earlier one.
@@ -163,11 +176,11 @@ impl Pass<'_> {
         })
     }
 
-    /// The claims to grow, and those whose class cannot.
-    async fn growing(&self, applier: &Applier<'_>) -> (Vec<Growth>, Vec<String>) {
+    /// Asks for larger volumes, and says which cannot be had because their class cannot expand them.
+    async fn grow(&self, applier: &mut Applier<'_>) -> Result<Vec<String>, api::Error> {
         let mut growing = vec![];
         let mut fixed = vec![];
-        for growth in apply::growing(applier.pipeline, applier.observed) {
+        for growth in volumes::growing(applier.pipeline, applier.observed) {
             let class = growth.class.as_deref().unwrap_or_default();
             let expands = if class.is_empty() {
                 Ok(false)
@@ -177,15 +190,16 @@ impl Pass<'_> {
             match expands {
                 Ok(true) => growing.push(growth),
                 Ok(false) => fixed.push(format!(
-                    "claim {} stays as it is, because its storage class ({class}) cannot expand volumes; restore the \
-                     old size, or move the data to a class that can",
-                    growth.claim
+                    "claim {} stays at {}, because its storage class ({class}) cannot expand volumes; set the size back \
+                     to that, or move the data to a class that can",
+                    growth.claim, growth.before
                 )),
                 // Asked again next time.
                 Err(error) => tracing::warn!(%error, class, "cannot read the storage class"),
             }
         }
-        (growing, fixed)
+        applier.grow(&growing).await?;
+        Ok(fixed)
     }
 
     /// Asks every NameNode at once.
@@ -231,17 +245,9 @@ impl Pass<'_> {
         plan: &Plan,
         answers: &Answers,
         compaction: Option<Compaction>,
-        executed: Result<Executed, api::Error>,
+        executed: Executed,
     ) -> Result<Action, Error> {
-        let (executed, refused) = match executed {
-            Ok(executed) => (executed, None),
-            Err(error) => (Executed::default(), Some(error)),
-        };
-        let failure = match &refused {
-            Some(error) => Some(Finding::new(error.reason(), error.to_string())),
-            None if executed.fixed.is_empty() => None,
-            None => Some(Finding::new("VolumeCannotGrow", executed.fixed.join("; "))),
-        };
+        let failure = failure(&executed);
         let previous = self.previous();
         let frame = Frame {
             partitions: pipeline.spec.kafka.topics.trades.partitions,
@@ -278,8 +284,8 @@ impl Pass<'_> {
         };
         let status = status::report(&previous, self.object.metadata.generation, &report, now());
         self.publish(&status).await?;
-        if let Some(error) = refused {
-            return Err(error.into());
+        if !executed.refusals.list().is_empty() {
+            return Err(Error::Refused(executed.refusals));
         }
         Ok(Action::requeue(match status.phase {
             _ if executed.follow_at_once || scaled => AT_ONCE,
@@ -315,6 +321,24 @@ fn scale(
     Some(rule.next(&before, sight, now()))
 }
 
+/// What needs a person: every write that was refused, and every volume that cannot grow.
+fn failure(executed: &Executed) -> Option<Finding> {
+    let refused = executed
+        .refusals
+        .list()
+        .iter()
+        .map(|error| (error.reason(), error.to_string()));
+    let fixed = executed.fixed.iter().map(|why| ("VolumeCannotGrow", why.clone()));
+    let failed = executed
+        .failed
+        .iter()
+        .map(|why| ("VolumeGrowthFailed", why.clone()));
+    let all: Vec<_> = refused.chain(fixed).chain(failed).collect();
+    let messages: Vec<_> = all.iter().map(|(_, message)| message.as_str()).collect();
+    let (reason, _) = all.first()?;
+    Some(Finding::new(reason, messages.join("; ")))
+}
+
 fn address(pod: &Pod) -> Option<String> {
     pod.status.as_ref()?.pod_ip.clone()
 }
@@ -324,8 +348,12 @@ fn address(pod: &Pod) -> Option<String> {
 struct Executed {
     /// What is behind now.
     milestones: Vec<Milestone>,
-    /// Claims that cannot grow, in words.
+    /// Claims whose class cannot expand, in words.
     fixed: Vec<String>,
+    /// Claims that their storage driver could not make larger, in words.
+    failed: Vec<String>,
+    /// The writes that were refused.
+    refusals: Refusals,
     /// Another step may follow at once.
     follow_at_once: bool,
 }

@@ -12,6 +12,8 @@ mod execute;
 mod facts;
 mod gap_policy;
 pub mod identity;
+pub mod refusals;
+pub mod refused_pods;
 pub mod status;
 pub mod subset;
 pub mod symbols;
@@ -20,6 +22,7 @@ mod tests;
 mod transient;
 pub mod validate;
 pub mod view;
+pub mod volumes;
 
 use std::time::Duration;
 
@@ -29,11 +32,13 @@ use crds::{
     status::{Identity, Phase},
 };
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim};
 use kube::{Resource, ResourceExt, runtime::controller::Action};
 
 use self::{
     dereference::{Live, Observed},
+    identity::Evidence,
+    refusals::Refusals,
     validate::Facts,
 };
 use crate::{api, bootstrap::Finding, context::Context, events};
@@ -54,6 +59,9 @@ pub enum Error {
     /// Something could not be written.
     #[error(transparent)]
     Write(#[from] api::Error),
+    /// Writes that were refused; everything else was done.
+    #[error(transparent)]
+    Refused(#[from] Refusals),
     /// The object is not what the CRD describes.
     #[error("the object cannot be read: {0}; correct it")]
     Unreadable(String),
@@ -65,6 +73,7 @@ impl Error {
         match self {
             Self::Read(_) => "ApiServerUnavailable",
             Self::Write(error) => error.reason(),
+            Self::Refused(_) => "ApplyRefused",
             Self::Unreadable(_) => "Unreadable",
         }
     }
@@ -86,10 +95,16 @@ pub async fn reconcile(context: &Context, namespace: &str, name: &str) -> Result
     if object.metadata.deletion_timestamp.is_some() {
         return pass.delete(&observed).await;
     }
-    let identity = match identity::adopt(&object, &observed.claims, &observed.sites) {
+    let claim_templates = claim_templates(&observed);
+    let told = Evidence {
+        claims: &observed.claims,
+        templates: &claim_templates,
+        sites: &observed.sites,
+    };
+    let identity = match identity::adopt(&object, &told) {
         Ok(identity) => identity,
-        Err(conflict) => {
-            let why = Finding::new("IdentityConflict", conflict.to_string());
+        Err(unclear) => {
+            let why = Finding::new(unclear.reason(), unclear.to_string());
             return pass.refuse(Phase::Degraded, &why).await;
         }
     };
@@ -97,7 +112,8 @@ pub async fn reconcile(context: &Context, namespace: &str, name: &str) -> Result
     let facts = Facts {
         racks: identity.racks.clone(),
         identity,
-        claim_sizes: claim_sizes(&observed),
+        claim_templates,
+        volumes: volumes::volumes(&observed),
         readings: symbols::readings(
             &view::running(&observed, Role::Ingest).collect::<Vec<_>>(),
             &answers.ingest,
@@ -112,15 +128,18 @@ pub async fn reconcile(context: &Context, namespace: &str, name: &str) -> Result
     }
 }
 
-/// The size in each live StatefulSet's claim template, which is immutable.
-fn claim_sizes(observed: &Observed) -> Live<Quantity> {
-    let size = |set: &k8s_openapi::api::apps::v1::StatefulSet| {
-        let template = set.spec.as_ref()?.volume_claim_templates.as_ref()?.first()?;
-        let requests = template.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
-        requests.get("storage").cloned()
+/// Each live StatefulSet's claim template, which is immutable.
+fn claim_templates(observed: &Observed) -> Live<PersistentVolumeClaim> {
+    let template = |set: &StatefulSet| {
+        set.spec
+            .as_ref()?
+            .volume_claim_templates
+            .as_ref()?
+            .first()
+            .cloned()
     };
     let sets = observed.stateful_sets.iter();
-    sets.filter_map(|(name, set)| Some((name.clone(), size(set)?)))
+    sets.filter_map(|(name, set)| Some((name.clone(), template(set)?)))
         .collect()
 }
 

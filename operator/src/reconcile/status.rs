@@ -216,7 +216,7 @@ fn summarize(conditions: &mut Conditions, phase: Phase, report: &Report<'_>) {
 /// What does not pass by itself. A pod that cannot run is normal while a pipeline starts for the first time.
 fn is_serious(awaited: &Awaited, phase: Phase) -> bool {
     match awaited.reason {
-        "PlacementUnsatisfied" | "FormatFailed" => true,
+        "PlacementUnsatisfied" | "FormatFailed" | "PodsRefused" => true,
         "PodCannotRun" => phase != Phase::Starting,
         _ => false,
     }

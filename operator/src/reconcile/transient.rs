@@ -11,10 +11,15 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Read(error) => passes(error),
-            Self::Write(api::Error::Refused { source, .. }) => passes(source),
-            Self::Write(api::Error::Json(_)) | Self::Unreadable(_) => false,
+            Self::Write(error) => write_passes(error),
+            Self::Refused(refusals) => refusals.list().iter().all(write_passes),
+            Self::Unreadable(_) => false,
         }
     }
+}
+
+fn write_passes(error: &api::Error) -> bool {
+    matches!(error, api::Error::Refused { source, .. } if passes(source))
 }
 
 fn passes(error: &kube::Error) -> bool {

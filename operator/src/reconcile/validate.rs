@@ -1,6 +1,7 @@
 //! Second layer of validation: turns a stored object and what was read of the cluster into a [`ValidatedPipeline`], from
 //! which everything can be built without a further question. Pure. The first layer is CEL in the CRD.
 
+mod adoption;
 mod ingest;
 mod kafka_config;
 mod memory;
@@ -8,6 +9,7 @@ mod problem;
 mod sites;
 #[cfg(test)]
 mod tests;
+mod volumes;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,7 +22,7 @@ use crds::{
     status::Identity,
     wire::{BufferConfig, RecordingConfig, StartFrom},
 };
-use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::OwnerReference};
+use k8s_openapi::{api::core::v1::PersistentVolumeClaim, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{Resource, ResourceExt};
 
 use crate::plan::autoscaling;
@@ -29,6 +31,7 @@ pub use self::{
     memory::{Sizing, Sizings, requirements},
     problem::{Invalid, Problem},
 };
+use super::volumes::Volume;
 use crate::build::workers::Readings;
 
 /// What `dereference` read of the cluster that the build needs.
@@ -36,10 +39,12 @@ use crate::build::workers::Readings;
 pub struct Facts {
     /// Zones in rack order by component (`kafka`, `cassandra`, `hdfs`). Empty: one rack without a zone.
     pub racks: BTreeMap<String, Vec<String>>,
-    /// Facts fixed at the first start. Both cluster ids are set here.
+    /// Facts fixed at the first start. The ids of all clusters are set here.
     pub identity: Identity,
-    /// By StatefulSet name the size in the live `volumeClaimTemplates`, which are immutable.
-    pub claim_sizes: BTreeMap<String, Quantity>,
+    /// By StatefulSet name the claim in the live `volumeClaimTemplates`, which are immutable.
+    pub claim_templates: BTreeMap<String, PersistentVolumeClaim>,
+    /// The volumes that there are.
+    pub volumes: Vec<Volume>,
     /// What the ingest workers say that they read. Empty: none answers.
     pub readings: Readings,
 }
@@ -59,6 +64,8 @@ pub struct ValidatedPipeline {
     pub kafka_cluster_id: String,
     /// HDFS' cluster id, `CID-` and a UUID.
     pub hdfs_cluster_id: String,
+    /// Cassandra's cluster name.
+    pub cassandra_cluster_name: String,
     /// CPU, memory and heap of each engine role.
     pub sizings: Sizings,
     /// Number of processors: `processor.replicas`, or what autoscaling has decided.
@@ -92,6 +99,7 @@ pub fn validate(object: &CryptoPipeline, facts: Facts) -> Result<ValidatedPipeli
         problems.push(Problem::NameNodesReduced);
     }
     sites::check(spec, &facts, &mut problems);
+    volumes::check_sizes(spec, &facts, &mut problems);
     kafka_config::check(&spec.kafka, &mut problems);
     check_replication(spec, &mut problems);
     check_durations(spec, &mut problems);
@@ -105,20 +113,26 @@ pub fn validate(object: &CryptoPipeline, facts: Facts) -> Result<ValidatedPipeli
     let decided = status.and_then(|status| status.autoscaling.as_ref());
 
     let owner = object.controller_owner_ref(&());
-    let kafka_cluster_id = facts.identity.kafka_cluster_id.clone();
-    let hdfs_cluster_id = facts.identity.hdfs_cluster_id.clone();
     if owner.is_none() {
         problems.push(Problem::NotStored);
     }
-    if kafka_cluster_id.is_none() {
-        problems.push(Problem::IdentityUnknown("kafkaClusterId"));
-    }
-    if hdfs_cluster_id.is_none() {
-        problems.push(Problem::IdentityUnknown("hdfsClusterId"));
-    }
-    match (owner, kafka_cluster_id, hdfs_cluster_id) {
-        (Some(owner), Some(kafka_cluster_id), Some(hdfs_cluster_id)) if problems.is_empty() => {
-            Ok(ValidatedPipeline {
+    let mut known = |id: &Option<String>, field| {
+        if id.is_none() {
+            problems.push(Problem::IdentityUnknown(field));
+        }
+        id.clone()
+    };
+    let identity = &facts.identity;
+    let ids = (
+        known(&identity.kafka_cluster_id, "kafkaClusterId"),
+        known(&identity.hdfs_cluster_id, "hdfsClusterId"),
+        known(&identity.cassandra_cluster_name, "cassandraClusterName"),
+    );
+    match (owner, ids) {
+        (Some(owner), (Some(kafka_cluster_id), Some(hdfs_cluster_id), Some(cassandra_cluster_name)))
+            if problems.is_empty() =>
+        {
+            let pipeline = ValidatedPipeline {
                 names: Names {
                     pipeline: object.name_any(),
                     namespace: object.namespace().unwrap_or_default(),
@@ -129,13 +143,20 @@ pub fn validate(object: &CryptoPipeline, facts: Facts) -> Result<ValidatedPipeli
                 facts,
                 kafka_cluster_id,
                 hdfs_cluster_id,
+                cassandra_cluster_name,
                 sizings,
                 processors: autoscaling::processors(spec, decided),
                 roll_size_bytes,
                 start_from,
                 buffer,
                 recording,
-            })
+            };
+            let problems = adoption::problems(&pipeline);
+            if problems.is_empty() {
+                Ok(pipeline)
+            } else {
+                Err(Invalid { problems })
+            }
         }
         _ => Err(Invalid { problems }),
     }

@@ -54,6 +54,13 @@ pub fn view(sources: &Sources<'_>) -> View {
                 Some((target, job(observed.jobs.get(&name)?)))
             })
             .collect(),
+        refused_formats: FormatTarget::ALL
+            .into_iter()
+            .filter_map(|target| {
+                let name = build::hdfs::format_job_name(&pipeline.names, target);
+                Some((target, observed.refused_pods.get(&name)?.clone()))
+            })
+            .collect(),
         name_nodes: sources.name_nodes.clone(),
         topics: (sources.part)(Part::Topics),
         schema: (sources.part)(Part::Schema),
@@ -149,6 +156,7 @@ fn group(wanted: &RoleStatefulSet, observed: &Observed, now: Timestamp) -> Group
         live: live.map(replicas),
         claims: i32::try_from(claims).unwrap_or(i32::MAX),
         settled: live.is_none_or(settled),
+        refused: observed.refused_pods.get(&name).cloned(),
         members: members.into_iter().map(|(_, member)| member).collect(),
         name,
     }
@@ -329,6 +337,7 @@ fn worker(wanted: &RoleDeployment, sources: &Sources<'_>) -> WorkerView {
             .unwrap_or(0),
         rolled_out: live.is_some_and(|live| rolled_out(live, desired)),
         stuck,
+        refused: observed.refused_pods.get(&name).cloned(),
         unplaceable: unplaceable(sources, component, placement),
         name,
     }

@@ -20,7 +20,7 @@ struct State {
     objects: BTreeMap<String, Value>,
     writes: Vec<String>,
     version: u64,
-    refused: Option<String>,
+    refused: Vec<String>,
     closed_budgets: bool,
 }
 
@@ -42,7 +42,12 @@ impl ApiServer {
 
     /// Refuses every write whose path contains this.
     pub fn refuse(&self, path: Option<&str>) {
-        self.0.lock().unwrap().refused = path.map(str::to_owned);
+        self.0.lock().unwrap().refused = path.into_iter().map(str::to_owned).collect();
+    }
+
+    /// Refuses every write whose path contains one of these.
+    pub fn refuse_all(&self, paths: &[&str]) {
+        self.0.lock().unwrap().refused = paths.iter().map(|path| (*path).to_owned()).collect();
     }
 
     /// Refuses evictions, as while another member of the role is away.
@@ -82,7 +87,7 @@ impl ApiServer {
         let mut state = self.0.lock().unwrap();
         if parts.method != Method::GET {
             state.writes.push(format!("{} {path}", parts.method));
-            if state.refused.as_ref().is_some_and(|part| path.contains(part)) {
+            if state.refused.iter().any(|part| path.contains(part)) {
                 return failure(StatusCode::FORBIDDEN, "refused by the test");
             }
         }

@@ -23,6 +23,8 @@ pub struct Cluster {
     pub api: ApiServer,
     pub engines: Engines,
     pub operator: Context,
+    /// How many pods a quota lets be; `None` without one.
+    pub pod_quota: Option<usize>,
 }
 
 impl Cluster {
@@ -46,6 +48,7 @@ impl Cluster {
             api,
             engines,
             operator,
+            pod_quota: None,
         }
     }
 
@@ -119,7 +122,10 @@ impl Cluster {
             self.run_deployment(&path, deployment);
         }
         for (path, mut job) in self.api.find("/jobs/") {
-            if job["status"].is_null() {
+            let name = job["metadata"]["name"].as_str().unwrap().to_owned();
+            if self.is_full() {
+                self.say("Job", &name, "FailedCreate");
+            } else if job["status"].is_null() {
                 job["status"] = json!({"conditions": [{"type": "Complete", "status": "True"}]});
                 self.api.put(&path, job);
             }
@@ -163,21 +169,55 @@ impl Cluster {
         let name = deployment["metadata"]["name"].as_str().unwrap().to_owned();
         let template = deployment["spec"]["template"].clone();
         let replicas = deployment["spec"]["replicas"].as_i64().unwrap();
-        for number in 0..replicas {
-            self.create_pod(&format!("{name}-{number}"), &template, "ReplicaSet", &name, "1");
+        let created = (0..replicas)
+            .filter(|number| {
+                self.create_pod(&format!("{name}-{number}"), &template, "ReplicaSet", &name, "1")
+            })
+            .count();
+        let mut status = json!({"observedGeneration": deployment["metadata"]["generation"], "replicas": created,
+                                "updatedReplicas": created, "readyReplicas": created});
+        if i64::try_from(created).unwrap() < replicas {
+            status["conditions"] = json!([{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+                                           "message": "exceeded quota: small"}]);
         }
-        let status = json!({"observedGeneration": deployment["metadata"]["generation"], "replicas": replicas,
-                            "updatedReplicas": replicas, "readyReplicas": replicas});
         if deployment["status"] != status {
             deployment["status"] = status;
             self.api.put(path, deployment);
         }
     }
 
-    fn create_pod(&self, name: &str, template: &Value, owner_kind: &str, owner: &str, revision: &str) {
+    fn is_full(&self) -> bool {
+        let pods = self.api.find("/pods/").len();
+        self.pod_quota.is_some_and(|quota| pods >= quota)
+    }
+
+    /// The Event of a controller about the pods that it creates.
+    fn say(&self, kind: &str, name: &str, reason: &str) {
+        let path = format!("/apis/events.k8s.io/v1/namespaces/{NAMESPACE}/events/{name}.{reason}");
+        let event = json!({
+            "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": format!("{name}.{reason}")},
+            "regarding": {"kind": kind, "name": name}, "reason": reason, "type": "Warning",
+            "note": "exceeded quota: small", "deprecatedLastTimestamp": jiff::Timestamp::now().to_string(),
+        });
+        self.api.put(&path, event);
+    }
+
+    /// Whether the pod is there, perhaps since now.
+    fn create_pod(
+        &self,
+        name: &str,
+        template: &Value,
+        owner_kind: &str,
+        owner: &str,
+        revision: &str,
+    ) -> bool {
         let path = core("pods", name);
         if self.api.get(&path).is_some() {
-            return;
+            return true;
+        }
+        if self.is_full() {
+            self.say(owner_kind, owner, "FailedCreate");
+            return false;
         }
         let mut labels = template["metadata"]["labels"].clone();
         labels["controller-revision-hash"] = json!(revision);
@@ -189,6 +229,7 @@ impl Cluster {
             "status": {"podIP": name, "conditions": [{"type": "Ready", "status": "True"}]},
         });
         self.api.put(&path, pod);
+        true
     }
 }
 

@@ -22,8 +22,7 @@ pub fn build(pipeline: &ValidatedPipeline, config_hash: String) -> Vec<RoleState
         config_hash,
         grace_seconds: GRACE_SECONDS,
         storage: cassandra.storage.size.clone(),
-        // Cassandra knows its cluster by name.
-        cluster_id: &pipeline.names.pipeline,
+        cluster_id: &pipeline.cassandra_cluster_name,
     };
     engine.stateful_sets(pipeline, |rack| vec![container(pipeline, rack)])
 }

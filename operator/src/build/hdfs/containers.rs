@@ -135,7 +135,6 @@ pub fn env(pipeline: &ValidatedPipeline, role: Role) -> Vec<EnvVar> {
             }
         }
         _ => {
-            env.push(pod::env_of_pod("POD_IP", "status.podIP"));
             env.push(pod::env("SERVICE_HOST", names.service_host(&names.of(role))));
             env.push(pod::env("NAME_NODE_HOSTS", hosts(Role::NameNode)));
         }

@@ -3,6 +3,11 @@
 //! One file serves all nodes: the start script puts the pod's address and the seeds in place of `@POD_IP@` and `@SEEDS@`.
 //! The choices are those of `cassandra_latest.yaml` of 5.0, the file for clusters that are new: tries in memory and on disk,
 //! unified compaction, storage-attached indexes, and no compatibility with formats of 4.x.
+//!
+//! Unlike that file, `check_data_resurrection` is left off. It keeps a node from starting that was away for longer than
+//! `gc_grace_seconds`, ten days, of any table, those of `system_distributed` included: a deletion that it missed could be
+//! forgotten by the others, and its old row would come back. Nothing is deleted here. The hot lane inserts and never
+//! writes null, and rows go by their time to live, which each copy of a cell carries with it.
 
 use crds::names::Role;
 
@@ -57,11 +62,8 @@ default_compaction:
     scaling_parameters: T4
 default_secondary_index: sai
 default_secondary_index_enabled: true
-startup_checks:
-  check_data_resurrection:
-    enabled: true
 "#,
-        cluster = pipeline.names.pipeline
+        cluster = pipeline.cassandra_cluster_name
     )
 }
 

@@ -26,10 +26,7 @@ pub fn render(pipeline: &ValidatedPipeline, role: Role) -> String {
         ),
     ];
     if role == Role::NameNode && !rack::zones(pipeline, Role::DataNode).is_empty() {
-        properties.push((
-            "net.topology.script.file.name",
-            "/etc/hadoop/topology.sh".to_owned(),
-        ));
+        properties.extend(topology());
     }
     if pipeline.spec.hdfs.is_highly_available() {
         properties.extend(connections());
@@ -38,6 +35,25 @@ pub fn render(pipeline: &ValidatedPipeline, role: Role) -> String {
         }
     }
     hadoop_xml(&properties)
+}
+
+/// How a NameNode learns the rack of a DataNode: from a script, each time the DataNode registers.
+///
+/// Hadoop's usual mapping, `ScriptBasedMapping`, keeps every answer for good and asks by address, and a pod's address goes to
+/// another pod later. The class within it neither keeps answers nor extends `CachedDNSToSwitchMapping`, so that
+/// `DatanodeManager` asks by the name that the DataNode registers with. The price is a run of the script, some
+/// milliseconds, for each client's request for a block that is not beside a DataNode.
+fn topology() -> [Property; 2] {
+    [
+        (
+            "net.topology.node.switch.mapping.impl",
+            "org.apache.hadoop.net.ScriptBasedMapping$RawScriptBasedMapping".to_owned(),
+        ),
+        (
+            "net.topology.script.file.name",
+            "/etc/hadoop/topology.sh".to_owned(),
+        ),
+    ]
 }
 
 /// How long a process tries to reach another. A pod that is gone does not refuse, it is silent; and with each failed try its

@@ -70,6 +70,11 @@ fn name_node(pipeline: &ValidatedPipeline) -> Vec<Property> {
             "dfs.namenode.datanode.registration.ip-hostname-check",
             "false".to_owned(),
         ),
+        // One whose rack is not known yet is refused and tries again. Else it would count as one of a rack that does not exist.
+        (
+            "dfs.namenode.reject-unresolved-dn-topology-mapping",
+            "true".to_owned(),
+        ),
         ("dfs.namenode.avoid.read.stale.datanode", "true".to_owned()),
         ("dfs.namenode.avoid.write.stale.datanode", "true".to_owned()),
     ]

@@ -15,12 +15,6 @@ until one_resolves; do
   echo "Waiting until one of these resolves: $NAME_NODE_HOSTS"
   sleep 2
 done
-# The NameNode asks DNS once for the name behind this address to find the rack, and remembers the answer.
-for _ in {1..30}; do
-  [[ $(getent hosts "$POD_IP") == *"$POD_NAME."* ]] && break
-  echo "Waiting until $POD_IP resolves to $POD_NAME"
-  sleep 1
-done
 
 exec java @/etc/hadoop/jvm.options -cp "/etc/hadoop:/opt/hadoop/share/hdfs:/opt/hadoop/share/lib/*" \
   org.apache.hadoop.hdfs.server.datanode.DataNode

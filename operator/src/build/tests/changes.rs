@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use crds::names::Role;
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::{api::core::v1::PersistentVolumeClaim, apimachinery::pkg::api::resource::Quantity};
+use kube::ResourceExt;
 use rstest::rstest;
 
 use super::fixtures::{demo, example};
 use crate::{
-    build::{build, metadata::CONFIG_HASH_ANNOTATION},
+    build::{
+        CLUSTER_ID_ANNOTATION, build, metadata::CONFIG_HASH_ANNOTATION, stateful_set::requested_storage,
+    },
     reconcile::validate::ValidatedPipeline,
 };
 
@@ -87,32 +90,29 @@ fn forming_the_clusters_changes_config_maps_but_no_workload() {
     assert_eq!(formation("market-zookeeper"), expected);
 }
 
+/// The claim template of each StatefulSet of Cassandra.
+fn cassandra_claims(pipeline: &ValidatedPipeline) -> Vec<PersistentVolumeClaim> {
+    let sets = build(pipeline).stateful_sets.into_iter();
+    sets.filter(|set| set.role == Role::Cassandra)
+        .map(|set| set.object.spec.unwrap().volume_claim_templates.unwrap().remove(0))
+        .collect()
+}
+
 #[test]
-fn the_claims_of_a_live_stateful_set_keep_their_size() {
+fn the_claims_of_a_live_stateful_set_keep_their_size_and_annotations() {
     let mut pipeline = demo();
-    pipeline.spec.cassandra.storage.size = Quantity("5Gi".to_owned());
+    let mut given = cassandra_claims(&pipeline).remove(1);
+    given.metadata.annotations = Some(BTreeMap::from([("an".to_owned(), "older version's".to_owned())]));
     pipeline
         .facts
-        .claim_sizes
-        .insert("market-cassandra-r1".to_owned(), Quantity("1Gi".to_owned()));
-    let sizes: Vec<_> = build(&pipeline)
-        .stateful_sets
-        .iter()
-        .filter(|set| set.role == Role::Cassandra)
-        .map(|set| {
-            let claims = set
-                .object
-                .spec
-                .as_ref()
-                .unwrap()
-                .volume_claim_templates
-                .as_ref()
-                .unwrap();
-            let resources = claims[0].spec.as_ref().unwrap().resources.as_ref().unwrap();
-            resources.requests.as_ref().unwrap()["storage"].0.clone()
-        })
-        .collect();
-    assert_eq!(sizes, ["5Gi", "1Gi"]);
+        .claim_templates
+        .insert("market-cassandra-r1".to_owned(), given.clone());
+    pipeline.spec.cassandra.storage.size = Quantity("5Gi".to_owned());
+    pipeline.cassandra_cluster_name = "another".to_owned();
+    let claims = cassandra_claims(&pipeline);
+    assert_eq!(claims[1], given);
+    assert_eq!(requested_storage(&claims[0]).unwrap().0, "5Gi");
+    assert_eq!(claims[0].annotations()[CLUSTER_ID_ANNOTATION], "another");
 }
 
 #[test]

@@ -47,9 +47,11 @@ pub fn facts(zones: &[(&str, &[&str])]) -> Facts {
             racks,
             kafka_cluster_id: Some("nMzBUGexQvyNfXrrjUPL0g".to_owned()),
             hdfs_cluster_id: Some("CID-6b1f1a5e-2f5c-4f7a-8f0b-0f3f5b0a9c11".to_owned()),
+            cassandra_cluster_name: Some("market-6b1f1a5e".to_owned()),
             ..Identity::default()
         },
-        claim_sizes: BTreeMap::new(),
+        claim_templates: BTreeMap::new(),
+        volumes: vec![],
         readings: BTreeMap::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod changes;
 mod fixtures;
+mod members;
 mod replay;
 mod rules;
 mod snapshots;

@@ -38,7 +38,7 @@ prop_compose! {
                     "nodeLabels": LABELS.into_iter().collect::<BTreeMap<_, _>>(),
                     "nodeExpressions": [{"key": "type", "operator": "NotIn", "values": ["edge"]}],
                 }},
-                "ingest": {"placement": "east", "symbols": symbols, "shards": shards},
+                "ingest": {"placement": "east", "symbols": symbols, "shards": shards, "record": true},
                 "kafka": {"placement": "east", "brokers": brokers, "controllers": controllers},
                 "processor": {"placement": "east"},
                 "cassandra": {"placement": "east", "nodes": nodes},
@@ -65,6 +65,7 @@ proptest! {
         pods_satisfy_the_restricted_standard(&objects);
         pods_stay_on_their_site(&objects);
         everything_but_claims_is_owned(&objects);
+        claims_are_kept_from_tools_that_prune(&objects);
         kafka_ids_are_unique(&pipeline);
     }
 
@@ -283,6 +284,23 @@ fn everything_but_claims_is_owned(objects: &[Value]) {
             "{}",
             id(object)
         );
+    }
+}
+
+/// Whatever makes them: StatefulSets, the operator before a format, the operator for a recording.
+fn claims_are_kept_from_tools_that_prune(objects: &[Value]) {
+    let is_claim = |object: &&Value| object["kind"] == "PersistentVolumeClaim";
+    let templates = objects
+        .iter()
+        .filter_map(|object| object["spec"]["volumeClaimTemplates"].as_array())
+        .flatten();
+    for claim in objects.iter().filter(is_claim).chain(templates) {
+        let annotations = &claim["metadata"]["annotations"];
+        assert_eq!(
+            annotations["argocd.argoproj.io/sync-options"],
+            "Prune=false,Delete=false"
+        );
+        assert_eq!(annotations["kustomize.toolkit.fluxcd.io/prune"], "disabled");
     }
 }
 

@@ -16,7 +16,11 @@ use k8s_openapi::{
 
 use super::{deployment::Mounted, ingest_name};
 use crate::{
-    build::{metadata::labels, placement::Site, pod},
+    build::{
+        metadata::{claim_annotations, labels},
+        placement::Site,
+        pod,
+    },
     reconcile::validate::ValidatedPipeline,
 };
 
@@ -50,6 +54,7 @@ pub fn recording_claim(pipeline: &ValidatedPipeline, shard: usize) -> Option<Per
             name: Some(recording_name(&pipeline.names, shard)),
             namespace: Some(pipeline.names.namespace.clone()),
             labels: Some(labels),
+            annotations: Some(claim_annotations(None)),
             ..ObjectMeta::default()
         },
         spec: Some(PersistentVolumeClaimSpec {

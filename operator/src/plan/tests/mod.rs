@@ -29,6 +29,7 @@ fn member(pod: &str) -> Member {
 
 fn group(role: Role, name: &str, count: i32) -> Group {
     Group {
+        refused: None,
         name: name.to_owned(),
         role,
         desired: count,
@@ -56,6 +57,7 @@ fn running(milestones: &[Milestone], groups: Vec<Group>) -> EngineView {
 
 fn worker(role: Role) -> WorkerView {
     WorkerView {
+        refused: None,
         name: role.to_string(),
         role,
         exists: true,
@@ -111,6 +113,7 @@ fn of(view: &mut View, role: Role) -> &mut Group {
 /// A pipeline at rest.
 fn converged() -> View {
     View {
+        refused_formats: BTreeMap::new(),
         kafka: running(
             &[Milestone::KafkaFormed],
             vec![

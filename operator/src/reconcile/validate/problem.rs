@@ -1,5 +1,7 @@
 //! What can be wrong with a pipeline. Each message names the field and the remedy.
 
+use crds::{names::Role, reason::Reason};
+
 /// Everything that is wrong with a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
@@ -39,6 +41,36 @@ pub enum Problem {
         "spec.hdfs.nameNodes is 1, but the JournalNodes hold edits that a single NameNode would not read; set it to 2"
     )]
     NameNodesReduced,
+    #[error(
+        "spec.{field} is {asked}, but the smallest volume, that of claim {claim}, has {given}, and no volume can shrink; set it \
+         to {given} or more"
+    )]
+    VolumeCannotShrink {
+        field: &'static str,
+        asked: String,
+        claim: String,
+        given: String,
+    },
+    #[error(
+        "spec.{field} is {asked}, but the claims {claims} hold the data of members that it leaves out; restore the number, or \
+         delete these claims if nothing on them is needed any more"
+    )]
+    FewerMembers {
+        field: &'static str,
+        asked: usize,
+        claims: String,
+    },
+    #[error(
+        "of the {of} volumes of {role} {left} are left, and at least {needed} are needed; restore the claims that are \
+         missing, {remedy}"
+    )]
+    QuorumLost {
+        role: Role,
+        left: usize,
+        of: usize,
+        needed: usize,
+        remedy: &'static str,
+    },
     #[error(
         "spec.{component}.placement `{placement}` is no key of spec.placements; add the placement or correct the name"
     )]
@@ -160,6 +192,9 @@ impl Problem {
             Self::NotStored => "NotStored",
             Self::IdentityUnknown(_) => "IdentityUnknown",
             Self::NameNodesReduced => "NameNodesReduced",
+            Self::VolumeCannotShrink { .. } => Reason::VolumeCannotShrink.as_str(),
+            Self::FewerMembers { .. } => Reason::FewerMembers.as_str(),
+            Self::QuorumLost { .. } => Reason::QuorumLost.as_str(),
             Self::UnknownPlacement { .. } => "UnknownPlacement",
             Self::InvalidNodeExpression { .. } => "InvalidNodeExpression",
             Self::TooManyRacks { .. } => "TooManyRacks",

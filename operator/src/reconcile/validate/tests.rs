@@ -1,14 +1,17 @@
 //! One case per rule: what is refused, and that the message names field and remedy.
 
-use crds::CryptoPipeline;
+use crds::{CryptoPipeline, names::Role};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{Facts, validate};
+use crate::reconcile::volumes::Volume;
 
 fn facts() -> Facts {
     let mut facts = Facts::default();
     facts.identity.kafka_cluster_id = Some("nMzBUGexQvyNfXrrjUPL0g".to_owned());
+    facts.identity.cassandra_cluster_name = Some("market-6b1f1a5e".to_owned());
     facts.identity.hdfs_cluster_id = Some("CID-6b1f1a5e-2f5c-4f7a-8f0b-0f3f5b0a9c11".to_owned());
     facts
 }
@@ -131,14 +134,25 @@ fn all_problems_are_told_at_once() {
             "ConfigKeyOwned",
             "ConfigKeyOwned",
             "IdentityUnknown",
+            "IdentityUnknown",
             "IdentityUnknown"
         ]
     );
 }
 
+fn journal(ordinal: i32) -> Volume {
+    Volume {
+        claim: format!("data-market-journalnode-{ordinal}"),
+        role: Role::JournalNode,
+        formed: true,
+        given: Quantity("1Gi".to_owned()),
+    }
+}
+
 #[test]
 fn two_name_nodes_never_become_one() {
     let mut facts = facts();
+    facts.volumes = (0..3).map(journal).collect();
     facts.identity.hdfs_edits_shared = true;
     let two = json!({"hdfs": {"nameNodes": 2}});
     assert_eq!(validate(&object(&two), facts.clone()).map(|_| ()), Ok(()));
