@@ -27,6 +27,9 @@ pub const RECORDING_PATH: &str = "/var/lib/cryptopipeline/recording";
 /// Where the operator mounts the volume of the files that are played.
 pub const REPLAY_PATH: &str = "/var/lib/cryptopipeline/replay";
 
+/// Ranges of missing ids that a lane names for one partition; the others are only counted.
+pub const NAMED_RANGES: usize = 20;
+
 /// Configuration of an ingest worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -353,6 +356,9 @@ pub struct PartitionStatus {
     pub trades: u64,
     /// Trade ids missing between the first and the last id of each symbol, summed over symbols.
     pub missing_ids: u64,
+    /// Which ids these are, by symbol: the first [`NAMED_RANGES`] ranges of all symbols.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub missing: BTreeMap<String, Vec<IdRange>>,
     /// Copies that were dropped, since this process took the partition.
     pub duplicates: u64,
     /// Records sent to the dead-letter topic, since this process took the partition.

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crds::wire::{LaneStatus, PartitionStatus};
+use crds::wire::{LaneStatus, NAMED_RANGES, PartitionStatus};
 
 use super::{SeenIds, backlog::Backlog};
 use crate::clock::now_ms;
@@ -104,6 +104,7 @@ impl PartitionBoard {
             entry.backlog.read(next, None);
             entry.status.trades = seen.trades();
             entry.status.missing_ids = seen.missing();
+            entry.status.missing = seen.missing_ranges(NAMED_RANGES);
             entry.status.last_trade_time_ms = last_trade_time_us / 1_000;
         });
     }

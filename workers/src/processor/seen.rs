@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crds::wire::IdRange;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{IdIntervals, Trade};
@@ -44,6 +45,20 @@ impl SeenIds {
         self.sets().map(IdIntervals::missing).sum()
     }
 
+    /// The first `limit` ranges of these ids, by symbol.
+    pub fn missing_ranges(&self, limit: usize) -> BTreeMap<String, Vec<IdRange>> {
+        let symbols = self.0.values().flatten();
+        let ranges = symbols.flat_map(|(symbol, ids)| {
+            ids.gaps()
+                .map(move |gap| (symbol, IdRange(gap.first(), gap.last())))
+        });
+        let mut missing: BTreeMap<String, Vec<IdRange>> = BTreeMap::new();
+        for (symbol, range) in ranges.take(limit) {
+            missing.entry(symbol.clone()).or_default().push(range);
+        }
+        missing
+    }
+
     fn sets(&self) -> impl Iterator<Item = &IdIntervals> {
         self.0.values().flat_map(BTreeMap::values)
     }
@@ -53,6 +68,18 @@ impl SeenIds {
 mod tests {
     use super::*;
     use crate::processor::testing::trade;
+
+    #[test]
+    fn missing_ids_are_named_up_to_a_limit() {
+        let mut seen = SeenIds::default();
+        for id in [5, 8, 10] {
+            seen.insert(&trade("BTCUSDT", id, 0));
+            seen.insert(&trade("ETHUSDT", id, 0));
+        }
+        let named = |limit| serde_json::to_string(&seen.missing_ranges(limit)).unwrap();
+        assert_eq!(named(9), r#"{"BTCUSDT":[[6,7],[9,9]],"ETHUSDT":[[6,7],[9,9]]}"#);
+        assert_eq!(named(3), r#"{"BTCUSDT":[[6,7],[9,9]],"ETHUSDT":[[6,7]]}"#);
+    }
 
     #[test]
     fn symbols_are_counted_apart_and_copies_are_known() {

@@ -7,7 +7,7 @@ use crds::{
 };
 use jiff::Timestamp;
 
-use super::{Answers, LANES, merge::missing_in_kafka, replay, restarted};
+use super::{Answers, LANES, lost, merge::missing_in_kafka, replay, restarted};
 
 /// Gaps named in the condition.
 const NAMED_GAPS: usize = 5;
@@ -114,15 +114,25 @@ fn losses(
         missing_in_kafka(answers).unwrap_or(0)
     };
     let not_archived = (flow.missing_ids > unfetched && !on_their_way).then(|| {
+        let named = lost::named(&lost::of_lane(answers, LANES[0].1, gaps));
         format!(
-            "{} trade ids are in no archive file, {unfetched} of them because ingest does not have them; the auditor names them",
+            "{} trade ids are in no archive file, {unfetched} of them because ingest does not have them{named}; the auditor \
+             names them all",
             flow.missing_ids
+        )
+    });
+    let hot = lost::of_lane(answers, LANES[1].1, gaps);
+    let not_in_table = (!hot.is_empty() && !on_their_way).then(|| {
+        format!(
+            "trade ids that ingest has are not in Cassandra{}; the auditor names them all",
+            lost::named(&hot)
         )
     });
     [
         ("IdsRestarted", restarted::told(feeds)),
         ("ReplayDamaged", replay::damaged(feeds)),
         ("IdsNotArchived", not_archived),
+        ("IdsNotInTable", not_in_table),
         ("IdsMissing", unrepairable(gaps, feeds)),
     ]
     .into_iter()

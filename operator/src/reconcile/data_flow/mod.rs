@@ -1,6 +1,7 @@
 //! From the workers' answers to `status.dataFlow` and the condition `DataFlowing`. Pure.
 
 mod judge;
+mod lost;
 mod merge;
 pub mod replay;
 mod restarted;

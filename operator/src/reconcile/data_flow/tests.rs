@@ -6,7 +6,7 @@ use crds::{
     gap::{GapCause, GapRecord, GapState},
     spec::Exchange,
     status::DataFlow,
-    wire::{PartitionStatus, ReplayStatus, RestartedIds, SymbolStatus},
+    wire::{IdRange, PartitionStatus, ReplayStatus, RestartedIds, SymbolStatus},
 };
 use jiff::Timestamp;
 
@@ -276,6 +276,33 @@ fn what_ingest_has_and_the_archive_lacks_is_told_apart_from_what_nobody_has() {
             .message
             .starts_with("15 trade ids are in no archive file, 12 of them")
     );
+}
+
+/// Retention took what a lane had not stored: the condition names exactly these ids, whichever lane it was.
+#[test]
+fn ids_that_retention_took_are_named_per_lane() {
+    let mut answers = with_gaps(vec![gap("BTCUSDT", 106, GapState::Open)]);
+    let lost = |lane: &mut Option<LaneStatus>| {
+        let partition = lane.as_mut().unwrap().partitions.get_mut(&0).unwrap();
+        partition.missing_ids = 70;
+        partition.missing = BTreeMap::from([
+            ("BTCUSDT".to_owned(), vec![IdRange(100, 149)]),
+            ("ETHUSDT".to_owned(), vec![IdRange(7, 26)]),
+        ]);
+    };
+    let told = |answers: &Answers| judge(merge(None, answers, frame(1)).as_ref(), answers, NOW);
+    let named = "BTCUSDT 100-105, BTCUSDT 118-149, ETHUSDT 7-26;";
+    let before = answers.clone();
+    lost(&mut answers.processors[0].as_mut().unwrap().archive);
+    let verdict = told(&answers);
+    assert_eq!((verdict.flowing, verdict.reason), (false, "IdsNotArchived"));
+    assert!(verdict.message.contains(named), "{}", verdict.message);
+
+    let mut answers = before;
+    lost(&mut answers.processors[0].as_mut().unwrap().hot);
+    let verdict = told(&answers);
+    assert_eq!((verdict.flowing, verdict.reason), (false, "IdsNotInTable"));
+    assert!(verdict.message.contains(named), "{}", verdict.message);
 }
 
 #[test]
