@@ -301,12 +301,38 @@ reasons! {
     IdsNotArchived: False FLOW,
         "ids are in no archive file although ingest had them, or nobody knows of them: records expired before they were archived, or files were deleted. No `ingest.gapPolicy` excuses it",
         "run the auditor ([`examples/auditor.yaml`](../examples/auditor.yaml)) with `--json`, which names them, and look at `lost_to_retention`; if Kafka still has them, report it; else restore the files, or play the trades again ([replay.md](replay.md))";
+    IdsNotInTable: False FLOW,
+        "ids that ingest has are not in Cassandra: Kafka deleted their records before the hot lane had stored them; the message names them",
+        "raise `kafka.topics.trades.retention`, and copy the rows from the archive, or play the trades again ([replay.md](replay.md))";
     IdsMissingAdvisory: True FLOW,
         "ids are missing as under `IdsMissing`, and `ingest.gapPolicy` is `Advisory`, as by default for coinbase, which does not promise numbers without holes ([0019](decisions/0019-second-venue.md))",
         "read the reason in brackets as under `IdsMissing`; if only `NotThereYet` stands there, the exchange may never have given these numbers away";
     TradesFlowUnchecked: True FLOW,
         "`ingest.gapPolicy` is `None`: nobody looks for missing trades, `missingIds` is 0 whatever is missing, and gaps told of before keep their last state",
         "nothing; `Advisory` looks again";
+    // Sites, nodes, and what waits in Kafka. Of `SiteUnreachable`, `BufferAtRisk` and `StorageFilling` True is bad.
+    SitesReachable: False &[condition::SITE_UNREACHABLE], "every site is reached", "nothing";
+    LinkDown: True &[condition::SITE_UNREACHABLE],
+        "no node of the site named reaches the API server, and no data is known to pass; `Ready` and `Degraded` carry it too",
+        "look at the link and at the site's power. Its pods stay, and Kafka keeps what lanes do not store: `BufferAtRisk` tells how long";
+    ControlPlaneOnly: True &[condition::SITE_UNREACHABLE],
+        "no node of the site named reaches the API server, and data flows all the same; `Ready` and `Degraded` carry it too",
+        "look at the way from the site to the API server";
+    DataPlaneOnly: True &[condition::SITE_UNREACHABLE],
+        "two or more connections to the site named fail for 30 s, although its nodes are ready and the far ends are up; `Ready` and `Degraded` carry it too",
+        "look at the link between the sites: VPN, routes, MTU, network policies";
+    AllNodesReady: True &[condition::NODES_READY], "every node that holds a pod is ready", "nothing";
+    NodeNotReady: False &[condition::NODES_READY],
+        "the nodes named are not ready, and hold the pods named; `Ready` and `Degraded` carry it too",
+        "bring the node back. If it is gone for good, follow \"Failures\" below";
+    BufferSafe: False &[condition::BUFFER_AT_RISK], "Kafka keeps what lanes have not stored for long enough", "nothing";
+    RecordsAtRisk: True &[condition::BUFFER_AT_RISK],
+        "a quarter of the retention or less, or less than six hours, are left until Kafka may delete records that the lane named has not stored, or a broker's disk is full before; the message has the time. `Ready` and `Degraded` carry it too",
+        "bring the lane's sink or the link back before that, or raise `kafka.topics.trades.retention` now, and `kafka.storage.size` where the disk is short";
+    StoresHaveRoom: False &[condition::STORAGE_FILLING], "no store that tells of its volume is full within a day", "nothing";
+    StoreFullSoon: True &[condition::STORAGE_FILLING],
+        "the stores named are full within a day at the rate of the last hour at most; `Ready` stays",
+        "raise `storage.size`, or keep less";
     // Events, and reconciliations that failed.
     EngineFormed: Event &[], "an engine has formed for the first time; its identity is fixed", "nothing";
     TopicCreated: Event &[], "a topic was created", "nothing";
@@ -319,6 +345,7 @@ reasons! {
     RetentionRaised: Event &[], "a table keeps its rows longer", "nothing";
     ArchiveCreated: Event &[], "the archive's folders were created", "nothing";
     PodRestarted: Event &[], "a member was restarted, because its configuration or version changed", "nothing";
+    WorkerMoved: Event &[], "a worker's pod was taken off a node that had not been ready for five minutes; another node of its site is", "nothing";
     ProcessorScaled: Event &[], "the operator has changed the number of processors", "nothing";
     ApiServerUnavailable: Event &[], "the API server could not be read", "nothing; it is tried again with growing pauses";
     Unreadable: Event &[], "the object is not what the CRD describes", "correct it";

@@ -32,9 +32,85 @@ pub struct CryptoPipelineStatus {
     /// The count of trades, as the workers report it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_flow: Option<DataFlow>,
+    /// How long what waits in Kafka is safe, and how full the stores are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffer: Option<BufferStatus>,
+    /// One entry per placement that a component names, where there are two or more.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub placements: BTreeMap<String, PlacementStatus>,
     /// The number of processors that the operator has chosen; absent where `processor.autoscaling` is off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<AutoscalingStatus>,
+}
+
+/// How long what waits in Kafka is safe, and how full the stores are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BufferStatus {
+    /// Of the archive lane; absent where it is disabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<LaneBuffer>,
+    /// Of the hot lane; absent where it is disabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hot: Option<LaneBuffer>,
+    /// One entry per store or broker whose volumes could be measured, the fullest volume of each.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub stores: BTreeMap<String, StoreFill>,
+}
+
+/// How long what one lane has not stored is safe.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LaneBuffer {
+    /// Seconds until Kafka may delete the oldest record that the lane has not stored; 0 where it may have begun.
+    pub seconds_left: i64,
+    /// When that record was written; absent where everything is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_unstored: Option<Time>,
+    /// Every partition's owner says so now. Otherwise it is what was last known, and time goes on.
+    pub current: bool,
+}
+
+/// How full a store is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StoreFill {
+    /// Percent of its bytes that are used.
+    pub used_percent: i64,
+    /// Seconds until it is full at the rate of the last hour at most; absent while it does not fill, or that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub full_in_seconds: Option<i64>,
+    /// Measured against the size of the claims, which a volume need not keep to, and not against the disk.
+    pub estimated: bool,
+}
+
+/// A site as the API server and the pipeline's own connections see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PlacementStatus {
+    /// Nodes that match the placement.
+    pub nodes: i32,
+    /// Those that are ready.
+    pub ready: i32,
+    /// Whether its nodes reach the API server.
+    pub control_plane: Reach,
+    /// Whether its pods are reached from other sites.
+    pub data_plane: Reach,
+    /// Since when one of the two is unreachable; absent while neither is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+}
+
+/// Whether a site is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Reach {
+    /// It is.
+    Reachable,
+    /// It is not.
+    Unreachable,
+    /// Nothing tells.
+    #[default]
+    Unknown,
 }
 
 /// The number of processors that the operator has chosen, and the times that it depends on.
@@ -178,6 +254,14 @@ pub mod condition {
     /// The last run of compaction merged everything that it could. Only there where compaction is asked for; it keeps
     /// nothing else from being ready.
     pub const COMPACTION_HEALTHY: &str = "CompactionHealthy";
+    /// A site is cut off: True is bad. Only there where components name two or more placements.
+    pub const SITE_UNREACHABLE: &str = "SiteUnreachable";
+    /// Every node that holds a pod of the pipeline is ready.
+    pub const NODES_READY: &str = "NodesReady";
+    /// Retention or a full disk is about to take records that a lane has not stored: True is bad.
+    pub const BUFFER_AT_RISK: &str = "BufferAtRisk";
+    /// A store is full within a day at the present rate: True is bad. It keeps nothing else from being ready.
+    pub const STORAGE_FILLING: &str = "StorageFilling";
     /// Ingest and processor are up.
     pub const WORKERS_READY: &str = "WorkersReady";
 }

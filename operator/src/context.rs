@@ -7,6 +7,8 @@ use kube::Client;
 use crate::{
     api::Writer,
     bootstrap::{ArchiveAdmin, Memories, SchemaAdmin, TopicAdmin},
+    connect::Connector,
+    disks::DiskSource,
     events::Events,
     metrics::Metrics,
     name_node::NameNodeSource,
@@ -32,6 +34,10 @@ pub struct Context {
     pub name_nodes: Arc<dyn NameNodeSource>,
     /// Cassandra's nodes.
     pub rings: Arc<dyn RingSource>,
+    /// Plain connections to stores.
+    pub connector: Arc<dyn Connector>,
+    /// The stores' volumes.
+    pub disks: Arc<dyn DiskSource>,
     /// The workers.
     pub workers: Arc<dyn WorkerStatusSource>,
     /// What is remembered of each pipeline.

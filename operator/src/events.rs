@@ -30,6 +30,18 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// A worker's pod was taken off a node that is gone.
+    pub fn moved(pod: &str) -> Self {
+        Self {
+            warning: true,
+            action: format!("Move {pod}").chars().take(MAX_ACTION).collect(),
+            reason: "WorkerMoved".to_owned(),
+            note: format!(
+                "pod {pod} is replaced on another node, because its own has not been ready for five minutes"
+            ),
+        }
+    }
+
     /// Something was done in an engine.
     pub fn done(finding: &Finding) -> Self {
         Self {
@@ -57,7 +69,7 @@ const MAX_ACTION: usize = 128;
 const MAX_NOTE: usize = 1024;
 
 /// Conditions whose flip is a warning when they become false.
-const WATCHED: [&str; 10] = [
+const WATCHED: [&str; 11] = [
     condition::KAFKA_READY,
     condition::TOPICS_READY,
     condition::CASSANDRA_READY,
@@ -68,6 +80,13 @@ const WATCHED: [&str; 10] = [
     condition::SYMBOLS_KNOWN,
     condition::DATA_FLOWING,
     condition::COMPACTION_HEALTHY,
+    condition::NODES_READY,
+];
+/// Conditions of which True is bad.
+const TROUBLES: [&str; 3] = [
+    condition::SITE_UNREACHABLE,
+    condition::BUFFER_AT_RISK,
+    condition::STORAGE_FILLING,
 ];
 
 /// What changed between two statuses.
@@ -91,14 +110,17 @@ pub fn transitions(before: &CryptoPipelineStatus, after: &CryptoPipelineStatus) 
             note,
         });
     }
-    for type_ in WATCHED {
-        let was = find(before, type_).is_some_and(holds);
-        let Some(now) = find(after, type_).filter(|now| holds(now) != was) else {
+    let watched = WATCHED.map(|type_| (type_, true));
+    for (type_, good) in watched.into_iter().chain(TROUBLES.map(|type_| (type_, false))) {
+        let fine = |condition: &Condition| holds(condition) == good;
+        // What was never said was no trouble, and was not there either.
+        let was = find(before, type_).map_or(!good, fine);
+        let Some(now) = find(after, type_).filter(|now| fine(now) != was) else {
             continue;
         };
         notices.push(Notice {
             warning: was,
-            action: if was {
+            action: if was && good {
                 format!("{type_} lost")
             } else {
                 type_.to_owned()
@@ -217,6 +239,31 @@ mod tests {
             "processor goes from 2 to 4 workers; reading is 61 s behind"
         );
         assert_eq!(transitions(&scaled(4), &scaled(4)), []);
+    }
+
+    #[test]
+    fn trouble_warns_when_it_comes_and_not_when_it_goes() {
+        let at_risk = |status: &str, reason: &str| {
+            let mut at_risk = super::tests::status(Phase::Ready, true);
+            at_risk.conditions[0].type_ = condition::BUFFER_AT_RISK.to_owned();
+            at_risk.conditions[0].status = status.to_owned();
+            at_risk.conditions[0].reason = reason.to_owned();
+            at_risk
+        };
+        let (bad, good) = (at_risk("True", "RecordsAtRisk"), at_risk("False", "BufferSafe"));
+        let told = |before, after| {
+            let notices = transitions(before, after);
+            notices
+                .into_iter()
+                .filter(|notice| notice.action == condition::BUFFER_AT_RISK)
+                .map(|notice| notice.warning)
+                .collect::<Vec<_>>()
+        };
+        let nothing = CryptoPipelineStatus::default();
+        assert_eq!(told(&good, &bad), [true]);
+        assert_eq!(told(&nothing, &bad), [true]);
+        assert_eq!(told(&bad, &good), [false]);
+        assert_eq!(told(&nothing, &good), [false; 0]);
     }
 
     #[test]

@@ -8,8 +8,10 @@ use kube::Client;
 use operator::{
     bootstrap::{Memories, cassandra::CassandraAdmin, hdfs::HdfsAdmin, kafka::KafkaAdmin},
     cli::Cli,
+    connect::Tcp,
     context::Context,
     controller,
+    disks::Disks,
     events::Events,
     http::{self, Readiness},
     leader::Elector,
@@ -124,6 +126,8 @@ fn context(pod_name: &str, client: Client, metrics: Arc<Metrics>) -> anyhow::Res
         archive: Arc::new(HdfsAdmin::new(name_nodes.clone())),
         name_nodes,
         rings: Arc::new(CqlRings::default()),
+        connector: Arc::new(Tcp),
+        disks: Arc::new(Disks(web.clone())),
         workers: Arc::new(HttpWorkers(web)),
         memories: Memories::default(),
     })

@@ -43,6 +43,8 @@ pub struct Metrics {
     hot_lag: Family<PipelineLabels, Gauge>,
     archive_behind: Family<PipelineLabels, Gauge>,
     hot_behind: Family<PipelineLabels, Gauge>,
+    archive_buffer: Family<PipelineLabels, Gauge>,
+    hot_buffer: Family<PipelineLabels, Gauge>,
 }
 
 impl Metrics {
@@ -62,6 +64,8 @@ impl Metrics {
             hot_lag: Family::default(),
             archive_behind: Family::default(),
             hot_behind: Family::default(),
+            archive_buffer: Family::default(),
+            hot_buffer: Family::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -124,6 +128,16 @@ impl Metrics {
             "Age of the oldest record that the hot lane has not read",
             metrics.hot_behind.clone(),
         );
+        registry.register(
+            "pipeline_archive_buffer_seconds",
+            "Seconds until Kafka may delete the oldest record that the archive lane has not stored",
+            metrics.archive_buffer.clone(),
+        );
+        registry.register(
+            "pipeline_hot_buffer_seconds",
+            "Seconds until Kafka may delete the oldest record that the hot lane has not stored",
+            metrics.hot_buffer.clone(),
+        );
         Arc::new(metrics)
     }
 
@@ -182,6 +196,21 @@ impl Metrics {
         self.hot_behind
             .get_or_create(&labels)
             .set(flow.hot_behind_seconds);
+        let buffer = status.buffer.clone().unwrap_or_default();
+        for (family, lane) in [
+            (&self.archive_buffer, buffer.archive),
+            (&self.hot_buffer, buffer.hot),
+        ] {
+            match lane {
+                Some(lane) => {
+                    family.get_or_create(&labels).set(lane.seconds_left);
+                }
+                // A lane that is not asked for has no buffer, not one of 0 seconds.
+                None => {
+                    family.remove(&labels);
+                }
+            }
+        }
     }
 
     /// Forgets a pipeline that is gone.
@@ -198,6 +227,8 @@ impl Metrics {
             &self.hot_lag,
             &self.archive_behind,
             &self.hot_behind,
+            &self.archive_buffer,
+            &self.hot_buffer,
         ] {
             family.remove(&labels);
         }

@@ -3,30 +3,51 @@
 use std::collections::BTreeMap;
 
 use crds::spec::Placement;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, NodeSelectorRequirement, Taint, Toleration};
 
 /// What placement needs to know of a node.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Site {
+    /// The node's name.
+    pub name: String,
     /// The node's labels.
     pub labels: BTreeMap<String, String>,
     /// Taints that keep pods away.
     pub taints: Vec<Taint>,
+    /// It takes no new pods, and keeps those that it has.
+    pub cordoned: bool,
+    /// Since when it is not ready, as the API server sees it; `None` while it is, and where the node does not tell.
+    pub down_since: Option<Timestamp>,
 }
 
 impl Site {
-    /// The node, unless it is cordoned.
-    pub fn of(node: Node) -> Option<Self> {
+    /// The node.
+    pub fn of(node: Node) -> Self {
         let spec = node.spec.unwrap_or_default();
-        (spec.unschedulable != Some(true)).then(|| Self {
+        let conditions = node.status.and_then(|status| status.conditions);
+        let ready = conditions.into_iter().flatten().find(|c| c.type_ == "Ready");
+        Self {
+            name: node.metadata.name.unwrap_or_default(),
             labels: node.metadata.labels.unwrap_or_default(),
             taints: spec.taints.unwrap_or_default(),
-        })
+            cordoned: spec.unschedulable == Some(true),
+            down_since: ready.filter(|ready| ready.status != "True").map(|ready| {
+                ready
+                    .last_transition_time
+                    .map_or(Timestamp::UNIX_EPOCH, |time| time.0)
+            }),
+        }
     }
 }
 
-/// The nodes that pods of this placement may run on.
+/// The nodes that new pods of this placement may run on.
 pub fn nodes<'a>(placement: &'a Placement, sites: &'a [Site]) -> impl Iterator<Item = &'a Site> {
+    members(placement, sites).filter(|site| !site.cordoned)
+}
+
+/// The nodes of this placement, those included that take no new pods.
+pub fn members<'a>(placement: &'a Placement, sites: &'a [Site]) -> impl Iterator<Item = &'a Site> {
     sites.iter().filter(|site| admits(placement, site))
 }
 
@@ -119,7 +140,7 @@ mod tests {
                 .iter()
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
                 .collect(),
-            taints: vec![],
+            ..Site::default()
         }
     }
 

@@ -8,7 +8,10 @@ use std::{
 };
 
 use super::{Outcome, Unavailable, Wanted};
-use crate::plan::{Bootstrap, Part};
+use crate::{
+    plan::{Bootstrap, Part},
+    reconcile::fill::Samples,
+};
 
 /// After so long a good result is compared again, in case someone changed the engine by hand.
 const COMPARE_AGAIN: Duration = Duration::from_mins(10);
@@ -20,6 +23,8 @@ pub struct Remembered {
     errors: HashMap<Part, Unavailable>,
     /// When the workers were last asked, less the part of a second that [`Self::ask`] has not told yet.
     asked: Option<Instant>,
+    /// What was measured of volumes.
+    pub disks: Samples,
     /// Reconciliations that failed in a row.
     pub failures: u32,
 }

@@ -14,18 +14,20 @@ use super::metadata::Labels;
 use crate::reconcile::validate::ValidatedPipeline;
 
 /// Taints that Kubernetes puts on a node it cannot reach. A store's pod tolerates them for ever: eviction frees neither its name
-/// nor its volume, but kills every member of a site together once a cut link returns.
+/// nor its volume, but kills every member of a site together once a cut link returns. So does a worker's pod that is bound to a
+/// site: of a site that is cut off as a whole it has nowhere else to go, and the operator moves it where it has
+/// (`reconcile/sites.rs`).
 const LOST_NODE_TAINTS: [&str; 2] = ["node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready"];
 
 /// Where the pods of one workload may run.
 pub struct Site {
     placement: Placement,
     zone: Option<String>,
-    stores_data: bool,
+    outlasts_lost_nodes: bool,
 }
 
 impl Site {
-    /// The site of a component without data: `key` is the component's `placement`, any node where it is absent.
+    /// The site of a component: `key` is the component's `placement`, any node where it is absent.
     pub fn of_workers(pipeline: &ValidatedPipeline, key: Option<&String>) -> Self {
         Self {
             placement: key
@@ -33,7 +35,15 @@ impl Site {
                 .cloned()
                 .unwrap_or_default(),
             zone: None,
-            stores_data: false,
+            outlasts_lost_nodes: false,
+        }
+    }
+
+    /// The site of a Deployment. Without a placement its pods may go anywhere, and Kubernetes moves them.
+    pub fn of_deployment(pipeline: &ValidatedPipeline, key: Option<&String>) -> Self {
+        Self {
+            outlasts_lost_nodes: key.is_some(),
+            ..Self::of_workers(pipeline, key)
         }
     }
 
@@ -41,7 +51,7 @@ impl Site {
     pub fn of_store(pipeline: &ValidatedPipeline, key: Option<&String>, zone: Option<String>) -> Self {
         Self {
             zone,
-            stores_data: true,
+            outlasts_lost_nodes: true,
             ..Self::of_workers(pipeline, key)
         }
     }
@@ -94,7 +104,7 @@ impl Site {
 
     fn tolerations(&self) -> Vec<Toleration> {
         let mut tolerations = self.placement.tolerations.clone();
-        if self.stores_data {
+        if self.outlasts_lost_nodes {
             tolerations.extend(LOST_NODE_TAINTS.map(|key| Toleration {
                 key: Some(key.to_owned()),
                 operator: Some("Exists".to_owned()),

@@ -120,6 +120,14 @@ impl Applier<'_> {
         }
     }
 
+    /// Deletes a worker's pod on a node that is gone, so that another is made elsewhere. The object stays until the node is back.
+    /// Says whether it was done.
+    pub async fn take_off(&mut self, pod: &Pod) -> Result<bool, Error> {
+        let uid = pod.uid();
+        let deleted = self.writer.delete::<Pod>(&pod.name_any(), uid.as_deref()).await;
+        self.refusals.note(None, deleted)
+    }
+
     /// Suspends the CronJobs that there are, and changes nothing else of them: a run changes the archive, which a pause must
     /// not see.
     pub async fn suspend(&mut self) -> Result<(), Error> {

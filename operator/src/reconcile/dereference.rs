@@ -49,9 +49,9 @@ pub struct Observed {
     pub jobs: Live<Job>,
     /// Processes.
     pub pods: Live<Pod>,
-    /// Volumes.
+    /// Disks.
     pub claims: Live<PersistentVolumeClaim>,
-    /// Nodes that take pods.
+    /// Nodes.
     pub sites: Vec<Site>,
     /// Why pods are not created, by name of their StatefulSet, Job or Deployment.
     pub refused_pods: BTreeMap<String, String>,
@@ -160,7 +160,7 @@ async fn sites(client: Client) -> kube::Result<Vec<Site>> {
             .continue_
             .clone()
             .filter(|token| !token.is_empty());
-        sites.extend(listed.into_iter().filter_map(Site::of));
+        sites.extend(listed.into_iter().map(Site::of));
         match next {
             Some(token) => page = ListParams::default().limit(PAGE).continue_token(&token),
             None => return Ok(sites),

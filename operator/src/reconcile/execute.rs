@@ -22,6 +22,7 @@ use super::{
     dereference::{self, Observed},
     gap_policy, now,
     refusals::Refusals,
+    sites::{self, Sites},
     status,
     symbols::{self, Behind},
     validate::ValidatedPipeline,
@@ -102,8 +103,12 @@ impl Pass<'_> {
         let unfinished = volumes::unfinished(&pipeline, observed);
         plan.changing.extend(unfinished.growing);
         executed.failed = unfinished.failed;
-        let compaction = Compaction::of(&pipeline, observed);
-        self.conclude(&pipeline, &view, &plan, answers, compaction, executed)
+        let seen = Seen {
+            compaction: Compaction::of(&pipeline, observed),
+            sites: self.sites(&pipeline, observed, &view, answers).await,
+        };
+        self.measure(&pipeline, observed, &view).await;
+        self.conclude(&pipeline, &view, &plan, answers, seen, executed)
             .await
     }
 
@@ -138,6 +143,11 @@ impl Pass<'_> {
             }
         }
         applier.orphans().await?;
+        for pod in sites::stranded(&applier.pipeline.spec, applier.observed, now()) {
+            if applier.take_off(pod).await? {
+                self.tell(Notice::moved(&pod.name_any())).await;
+            }
+        }
         applier.note_symbols(behind).await
     }
 
@@ -244,7 +254,7 @@ impl Pass<'_> {
         view: &View,
         plan: &Plan,
         answers: &Answers,
-        compaction: Option<Compaction>,
+        seen: Seen,
         executed: Executed,
     ) -> Result<Action, Error> {
         let failure = failure(&executed);
@@ -266,6 +276,7 @@ impl Pass<'_> {
             .as_ref()
             .is_some_and(|decided| decided.replicas != pipeline.processors);
         let memory = self.context.memories.get(&self.uid());
+        let supply = self.supply(pipeline, data_flow.as_ref(), answers, frame);
         let report = status::Report {
             pipeline,
             identity: &executed.identity(&pipeline.facts.identity),
@@ -280,7 +291,9 @@ impl Pass<'_> {
             verdict: gap_policy::judge(data_flow::judge(data_flow.as_ref(), answers, now()), gaps),
             data_flow,
             autoscaling,
-            compaction,
+            compaction: seen.compaction,
+            sites: seen.sites,
+            supply,
         };
         let status = status::report(&previous, self.object.metadata.generation, &report, now());
         self.publish(&status).await?;
@@ -289,6 +302,8 @@ impl Pass<'_> {
         }
         Ok(Action::requeue(match status.phase {
             _ if executed.follow_at_once || scaled => AT_ONCE,
+            // What fails may be a cut.
+            _ if status.placements.values().any(|site| site.since.is_some()) => WHILE_CHANGING,
             Some(Phase::Ready | Phase::Paused) => WHILE_READY,
             _ => WHILE_CHANGING,
         }))
@@ -339,8 +354,14 @@ fn failure(executed: &Executed) -> Option<Finding> {
     Some(Finding::new(reason, messages.join("; ")))
 }
 
-fn address(pod: &Pod) -> Option<String> {
+pub(super) fn address(pod: &Pod) -> Option<String> {
     pod.status.as_ref()?.pod_ip.clone()
+}
+
+/// What was seen besides the view.
+struct Seen {
+    compaction: Option<Compaction>,
+    sites: Sites,
 }
 
 /// What carrying a plan out has brought.

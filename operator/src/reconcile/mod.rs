@@ -4,16 +4,20 @@
 pub mod apply;
 #[cfg(test)]
 mod autoscaling_tests;
+pub mod buffer;
 mod compaction;
 pub mod data_flow;
 mod deletion;
 pub mod dereference;
 mod execute;
 mod facts;
+pub mod fill;
 mod gap_policy;
 pub mod identity;
+mod measure;
 pub mod refusals;
 pub mod refused_pods;
+pub mod sites;
 pub mod status;
 pub mod subset;
 pub mod symbols;

@@ -1,5 +1,7 @@
 //! From what was seen, done and awaited to the status. Pure: the time of a transition is handed in.
 
+mod dangers;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{
@@ -10,7 +12,9 @@ use crds::{
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::{compaction::Compaction, data_flow::Verdict, validate::ValidatedPipeline};
+use super::{
+    buffer::Supply, compaction::Compaction, data_flow::Verdict, sites::Sites, validate::ValidatedPipeline,
+};
 use crate::{
     bootstrap::Finding,
     engine::Engine,
@@ -41,6 +45,10 @@ pub struct Report<'a> {
     pub unknown_symbols: Option<BTreeSet<String>>,
     /// How compaction stands; `None` where it is not asked for.
     pub compaction: Option<Compaction>,
+    /// Sites and nodes.
+    pub sites: Sites,
+    /// How long what waits in Kafka is safe, and how full stores are.
+    pub supply: Supply,
 }
 
 /// The status of a pipeline that was carried out, or only watched where it is paused.
@@ -104,6 +112,7 @@ pub fn report(
     if let Some(compaction) = &report.compaction {
         conditions.compaction(compaction);
     }
+    conditions.dangers(report);
     summarize(&mut conditions, phase, report);
     CryptoPipelineStatus {
         observed_generation: generation,
@@ -113,6 +122,8 @@ pub fn report(
         endpoints: endpoints(&report.pipeline.names),
         identity: Some(report.identity.clone()),
         data_flow: report.data_flow.clone(),
+        buffer: report.supply.buffer.clone(),
+        placements: report.sites.placements.clone(),
         autoscaling: report.autoscaling.clone(),
     }
 }
@@ -159,7 +170,7 @@ fn phase(previous: &CryptoPipelineStatus, generation: Option<i64>, report: &Repo
         Phase::Ready
     } else if !was_ready {
         Phase::Starting
-    } else if changing && report.failure.is_none() {
+    } else if changing && report.failure.is_none() && report.danger().is_none() {
         Phase::Updating
     } else {
         Phase::Degraded
@@ -167,15 +178,23 @@ fn phase(previous: &CryptoPipelineStatus, generation: Option<i64>, report: &Repo
 }
 
 fn as_wanted(report: &Report<'_>) -> bool {
-    report.plan.awaited.is_empty() && report.plan.changing.is_empty() && report.failure.is_none()
+    report.plan.awaited.is_empty()
+        && report.plan.changing.is_empty()
+        && report.failure.is_none()
+        && report.danger().is_none()
 }
 
 /// `Ready`, `Progressing` and `Degraded`.
 fn summarize(conditions: &mut Conditions, phase: Phase, report: &Report<'_>) {
     let awaited = &report.plan.awaited;
     let serious = awaited.iter().find(|a| is_serious(a, phase));
+    let danger = report.danger();
     let (reason, message) = if let Some(failure) = &report.failure {
         (failure.reason, failure.message.clone())
+    } else if let Some(danger) = &danger {
+        let others = awaited.iter().map(|a| a.message.as_str());
+        let all: Vec<_> = std::iter::once(danger.message.as_str()).chain(others).collect();
+        (danger.reason, all.join("; "))
     } else if let Some(first) = serious.or_else(|| awaited.first()) {
         let others = awaited
             .iter()
@@ -204,7 +223,8 @@ fn summarize(conditions: &mut Conditions, phase: Phase, report: &Report<'_>) {
         String::new()
     };
     conditions.set(condition::PROGRESSING, progressing, what, changes);
-    let degraded = phase == Phase::Degraded || serious.is_some() || report.failure.is_some();
+    let degraded =
+        phase == Phase::Degraded || serious.is_some() || report.failure.is_some() || danger.is_some();
     let (reason, message) = if degraded {
         (reason, message)
     } else {

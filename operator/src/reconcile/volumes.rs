@@ -78,7 +78,7 @@ pub fn growing(pipeline: &ValidatedPipeline, observed: &Observed) -> Vec<Growth>
         .collect()
 }
 
-/// Volumes that are smaller than their claims and the spec ask for.
+/// Disks that are smaller than their claims and the spec ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unfinished {
     /// Those that the storage driver works at, in words.

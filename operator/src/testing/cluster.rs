@@ -266,6 +266,8 @@ fn operator(api: &ApiServer, engines: &Engines) -> Context {
         archive: Arc::new(engines.clone()),
         name_nodes: Arc::new(engines.clone()),
         rings: Arc::new(engines.clone()),
+        connector: Arc::new(engines.clone()),
+        disks: Arc::new(engines.clone()),
         workers: Arc::new(Workers::new(api.clone(), engines.clone())),
         memories: Memories::default(),
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crds::{
-    names::LABEL_SHARD,
+    names::{KAFKA_PORT, LABEL_SHARD},
     wire::{IngestConfig, IngestStatus, LaneStatus, PartitionStatus, ProcessorStatus, SymbolStatus},
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -19,6 +19,8 @@ use crate::{
         ArchiveAdmin, ArchiveWanted, Finding, Outcome, SchemaAdmin, SchemaWanted, TopicAdmin, TopicsWanted,
         Unavailable,
     },
+    connect::Connector,
+    disks::{DiskSource, Fill},
     name_node::{BlockReport, NameNodeSource, NameNodeState},
     plan::Partition,
     reconcile::symbols::SYMBOLS_ANNOTATION,
@@ -34,6 +36,8 @@ pub struct Engines {
     safe_mode: Arc<AtomicBool>,
     behind_seconds: Arc<AtomicU64>,
     blocks: Arc<Mutex<BlockReport>>,
+    lag_seconds: Arc<AtomicU64>,
+    cut: Arc<AtomicBool>,
 }
 
 impl Engines {
@@ -55,6 +59,16 @@ impl Engines {
     /// What the active NameNode counts from now on.
     pub fn count_blocks(&self, report: BlockReport) {
         *self.blocks.lock().unwrap() = report;
+    }
+
+    /// The oldest record that no lane has stored is so old.
+    pub fn lag(&self, seconds: u64) {
+        self.lag_seconds.store(seconds, Ordering::SeqCst);
+    }
+
+    /// Nothing passes to Cassandra and HDFS any more.
+    pub fn cut(&self, on: bool) {
+        self.cut.store(on, Ordering::SeqCst);
     }
 
     fn called(&self, engine: usize) -> Outcome {
@@ -102,7 +116,8 @@ impl NameNodeSource for Engines {
             active: true,
             safe_mode: self.safe_mode.load(Ordering::SeqCst),
         };
-        async move { Some(state) }.boxed()
+        let cut = self.cut.load(Ordering::SeqCst);
+        async move { (!cut).then_some(state) }.boxed()
     }
 
     fn blocks(&self, _: String) -> BoxFuture<'_, Result<BlockReport, String>> {
@@ -111,6 +126,29 @@ impl NameNodeSource for Engines {
             (0..2).flat_map(|rack| (0..3).map(move |ordinal| format!("market-datanode-r{rack}-{ordinal}")));
         report.reported = names.collect();
         async { Ok(report) }.boxed()
+    }
+}
+
+/// Kafka stands on this side of a cut.
+impl Connector for Engines {
+    fn connects(&self, _: String, port: u16) -> BoxFuture<'_, bool> {
+        let cut = self.cut.load(Ordering::SeqCst) && port != KAFKA_PORT;
+        async move { !cut }.boxed()
+    }
+}
+
+/// Disks that are half full.
+impl DiskSource for Engines {
+    fn broker(&self, _: String) -> BoxFuture<'_, Option<Fill>> {
+        async { Some(Fill { used: 5, total: 10 }) }.boxed()
+    }
+
+    fn data_nodes(&self, _: String) -> BoxFuture<'_, Option<Fill>> {
+        async { Some(Fill { used: 5, total: 10 }) }.boxed()
+    }
+
+    fn cassandra_load(&self, _: String) -> BoxFuture<'_, Option<u64>> {
+        async { Some(5) }.boxed()
     }
 }
 
@@ -184,15 +222,17 @@ impl WorkerStatusSource for Workers {
             end_offset: 5,
             trades: 5,
             behind_seconds: self.engines.behind_seconds.load(Ordering::SeqCst),
+            lag_seconds: self.engines.lag_seconds.load(Ordering::SeqCst),
             ..PartitionStatus::default()
         };
-        let lane = LaneStatus {
-            waiting: None,
+        let cut = self.engines.cut.load(Ordering::SeqCst);
+        let lane = |reason: &str| LaneStatus {
+            waiting: cut.then(|| reason.to_owned()),
             partitions: (0..6).map(|number| (number, partition.clone())).collect(),
         };
         let status = ProcessorStatus {
-            archive: Some(lane.clone()),
-            hot: Some(lane),
+            archive: Some(lane("HdfsUnavailable")),
+            hot: Some(lane("CassandraUnavailable")),
         };
         async { Some(status) }.boxed()
     }

@@ -43,7 +43,7 @@ pub struct Worker<'a> {
     pub resources: ResourceRequirements,
     /// Size of the volume at [`SPOOL_PATH`], which has the pod's life; absent where there is none.
     pub spool: Option<&'a Quantity>,
-    /// Volumes that outlive the pod.
+    /// Disks that outlive the pod.
     pub volumes: Vec<Mounted>,
     /// Seconds from SIGTERM to SIGKILL.
     pub grace_seconds: i64,
@@ -110,7 +110,7 @@ impl Worker<'_> {
                 labels: labels.clone(),
                 peers: &peers,
                 service_account: pipeline.names.of(self.role),
-                site: &Site::of_workers(pipeline, self.placement),
+                site: &Site::of_deployment(pipeline, self.placement),
                 grace_seconds: self.grace_seconds,
                 config_hash: Some(config_hash),
                 containers: vec![self.container(pipeline)],

@@ -125,6 +125,11 @@ impl Lane {
     }
 }
 
+/// Of the archive and of the hot lane: whether every partition has an owner that speaks.
+pub fn whole(answers: &Answers, frame: Frame) -> [bool; 2] {
+    LANES.map(|(_, pick)| Lane::of(answers, pick).is_whole(frame.partitions))
+}
+
 /// Seconds by which the slower lane's reading is behind, as the workers say now; `None` while not all partitions of all
 /// lanes that are asked for have an owner that speaks.
 pub fn behind(answers: &Answers, frame: Frame) -> Option<i64> {

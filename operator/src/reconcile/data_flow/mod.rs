@@ -11,7 +11,7 @@ mod tests;
 use crds::wire::{IngestStatus, LaneStatus, ProcessorStatus};
 
 pub use judge::{Verdict, judge, waiting};
-pub use merge::{behind, merge};
+pub use merge::{behind, merge, whole};
 
 /// The answers of all workers; `None` where one did not answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,8 @@ pub struct Frame {
     pub seconds: i64,
 }
 
-type Pick = fn(&ProcessorStatus) -> Option<&LaneStatus>;
+/// Picks a lane of a processor.
+pub type Pick = fn(&ProcessorStatus) -> Option<&LaneStatus>;
 const LANES: [(&str, Pick); 2] = [
     ("archive", |status| status.archive.as_ref()),
     ("hot", |status| status.hot.as_ref()),

@@ -51,7 +51,7 @@ fn site(site: &str, zone: &str) -> Site {
             ("site".to_owned(), site.to_owned()),
             ("topology.kubernetes.io/zone".to_owned(), zone.to_owned()),
         ]),
-        taints: vec![],
+        ..Site::default()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Volumes outlive the object, and never serve another.
+//! Disks outlive the object, and never serve another.
 
 use crds::status::{Phase, condition};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Volumes that an earlier object left, against what is asked for now. Pure.
+//! Disks that an earlier object left, against what is asked for now. Pure.
 //!
 //! Where members run, the operator keeps them and nothing is checked: this is about StatefulSets that are yet to be made. Their
 //! members would wait for each other for ever, or leave a volume full of data aside without a word.
