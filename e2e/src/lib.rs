@@ -11,6 +11,7 @@ pub mod diagnostics;
 pub mod gaps;
 pub mod hdfs;
 pub mod job;
+pub mod link;
 pub mod operator;
 pub mod pipeline;
 pub mod progress;

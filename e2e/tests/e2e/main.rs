@@ -7,8 +7,11 @@ mod broken_input;
 mod candles;
 mod compaction;
 mod convergence;
+mod cures;
+mod cuts;
 mod deaths;
 mod deletion;
+mod disks;
 mod failovers;
 mod ingest_loss;
 mod kills;
@@ -20,6 +23,7 @@ mod plain;
 mod questions;
 mod readers;
 mod replay;
+mod retention;
 mod scaling;
 mod shards;
 mod spark;
@@ -75,7 +79,7 @@ macro_rules! case {
     };
 }
 
-const CASES: [Case; 39] = [
+const CASES: [Case; 53] = [
     case!(Smoke 60, plain::every_trade_is_in_all_three_places_once),
     case!(Smoke 5, placement::every_pod_runs_on_its_site),
     case!(Gate 30, placement::a_site_without_nodes_is_named),
@@ -114,6 +118,20 @@ const CASES: [Case; 39] = [
     case!(Nightly 700, storm::every_fault_is_outlived),
     case!(Nightly 116, storm::two_replicas_have_no_gap),
     case!(Nightly 33, storm::ids_that_restart_are_told),
+    case!(Nightly 400, disks::three_data_nodes_lose_their_disks),
+    case!(Nightly 400, disks::a_deleted_claim_stops_every_restart),
+    case!(Nightly 900, cures::two_unready_members_are_cured_by_the_spec),
+    case!(Nightly 600, cures::a_quota_that_is_too_small_is_named_and_raised),
+    case!(Nightly 200, cures::an_exchange_out_of_reach_is_named),
+    case!(Nightly 200, cures::a_node_that_was_away_for_weeks_comes_back),
+    case!(Nightly 300, cuts::two_minutes),
+    case!(Nightly 300, cuts::two_minutes_without_api_server),
+    case!(Nightly 550, cuts::six_minutes),
+    case!(Nightly 550, cuts::six_minutes_without_api_server),
+    case!(Nightly 900, cuts::twelve_minutes),
+    case!(Nightly 900, cuts::twelve_minutes_without_api_server),
+    case!(Nightly 1000, new retention::a_short_outage_is_told_before_the_deadline),
+    case!(Nightly 1500, new retention::a_long_outage_names_what_was_lost),
     case!(Gate 100, convergence::a_converged_pipeline_causes_no_write),
     case!(Gate 300, deletion::volumes_stay_and_are_adopted),
 ];
