@@ -185,6 +185,10 @@ reasons! {
     PodCannotRun: False MEMBERS,
         "a pod cannot start: its image cannot be pulled, or it crashes",
         "read the pod's events and log. Correcting the spec is enough: a pod that cannot run is replaced at once";
+    Restarting: False ENGINES, "a member is on its way back from a planned restart", "nothing";
+    ProgressDeadlineExceeded: False &[condition::READY, condition::DEGRADED],
+        "a member or a worker has not been ready for longer than it may take",
+        "read the log and the events of the pod named";
     PlacementUnsatisfied: False MEMBERS,
         "no node, or too few, satisfy the placement; the message says which labels are looked for",
         "label nodes, add tolerations, or correct the placement";
@@ -222,6 +226,7 @@ reasons! {
     AsWanted: True PARTS, "it is as asked for", "nothing";
     EngineNotReady: False PARTS, "it follows once its engine is ready", "nothing";
     Creating: False PARTS, "it is being created", "nothing";
+    Changing: False PARTS, "it is being brought to what the changed spec asks for", "nothing";
     KafkaUnavailable: False TOPICS,
         "Kafka does not answer the operator",
         "look at `KafkaReady`; a NetworkPolicy may keep the operator out";
@@ -258,6 +263,10 @@ reasons! {
         "a worker that was ready is not",
         "look at the pod named; it comes back by itself unless the node is gone";
     AllListed: True SYMBOLS, "the exchange lists every symbol", "nothing";
+    ExchangeUnreachable: Unknown SYMBOLS,
+        "no ingest worker has read the exchange's list of symbols yet; the message has the address and the last error",
+        "egress, DNS and proxy of `ingest.endpoints.rest`, if it lasts";
+    ExchangeNotAsked: Unknown SYMBOLS, "files are played; nobody asks the exchange", "nothing";
     UnknownSymbols: False SYMBOLS,
         "the exchange does not list the symbols named; the others are not concerned, and `Ready` stays",
         "correct `ingest.symbols`, or wait: they are read from their first trade on once they are listed";

@@ -263,8 +263,29 @@ pub struct IngestStatus {
     /// How far a replay is; absent where the exchange is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replay: Option<ReplayStatus>,
+    /// How the exchange answers; absent where files are played, and of workers from before this field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<ExchangeStatus>,
     /// Per symbol, what Kafka has.
     pub symbols: BTreeMap<String, SymbolStatus>,
+}
+
+/// How the exchange answers an ingest worker.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ExchangeStatus {
+    /// Address of its stream.
+    pub stream: String,
+    /// Address of its REST side.
+    pub rest: String,
+    /// Why the stream is not connected; absent while it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<String>,
+    /// Whether it has told which symbols it lists.
+    pub listed: bool,
+    /// Why it did not, the last time that it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listing_error: Option<String>,
 }
 
 /// How far a replay is, in this process's life.

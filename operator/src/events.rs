@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crds::{
     CryptoPipelineStatus,
     names::MANAGER,
+    reason::Reason,
     status::{Phase, condition},
 };
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
@@ -119,7 +120,8 @@ pub fn transitions(before: &CryptoPipelineStatus, after: &CryptoPipelineStatus) 
             continue;
         };
         notices.push(Notice {
-            warning: was,
+            // A planned restart is no alarm.
+            warning: was && now.reason != Reason::Restarting.as_str(),
             action: if was && good {
                 format!("{type_} lost")
             } else {

@@ -29,6 +29,17 @@ pub struct Remembered {
     pub failures: u32,
 }
 
+/// What the status says of a part, as an earlier process may have found it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// It was not good yet.
+    Never,
+    /// It was good for an earlier spec.
+    OfAnEarlierSpec,
+    /// It was good for the spec of now, which holds until it is compared again.
+    OfThisSpec,
+}
+
 #[derive(Clone, Debug)]
 struct Good {
     wanted: Wanted,
@@ -37,12 +48,14 @@ struct Good {
 }
 
 impl Remembered {
-    /// How a part stands, given what is wanted now. `recorded`: an earlier process found it good and said so in the
-    /// status, which holds until it is compared again.
-    pub fn state(&self, part: Part, wanted: &Wanted, recorded: bool, now: Instant) -> Bootstrap {
+    /// How a part stands, given what is wanted now.
+    pub fn state(&self, part: Part, wanted: &Wanted, recorded: Recorded, now: Instant) -> Bootstrap {
         let good = self.good.get(&part);
         Bootstrap {
-            done: recorded || good.is_some(),
+            exists: recorded != Recorded::Never || good.is_some(),
+            done: good.map_or(recorded == Recorded::OfThisSpec, |good| {
+                part.same(&good.wanted, wanted)
+            }),
             due: good.is_none_or(|good| {
                 !part.same(&good.wanted, wanted) || now.duration_since(good.at) > COMPARE_AGAIN
             }),

@@ -15,7 +15,7 @@ mod wanted;
 use futures::future::BoxFuture;
 
 pub use self::{
-    memory::{Memories, Remembered},
+    memory::{Memories, Recorded, Remembered},
     wanted::{ArchiveWanted, SchemaWanted, TopicWanted, TopicsWanted, Wanted},
 };
 use crate::plan::Partition;

@@ -1,14 +1,17 @@
 //! Starting and growing an engine.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crds::reason::Reason;
 
 use super::{
     Awaited, Plan, Step, hdfs, health,
-    view::{EngineView, Group, View},
+    view::{EngineView, Group, Member, View},
 };
 use crate::{engine::Engine, milestone::Milestone};
+
+/// A restart takes no longer than this; Cassandra's takes the longest.
+const PLANNED: Duration = Duration::from_mins(5);
 
 /// Adds what starts or grows the engine, and what is awaited of it.
 pub fn start(engine: Engine, state: &EngineView, view: &View, plan: &mut Plan) {
@@ -37,10 +40,28 @@ pub fn start(engine: Engine, state: &EngineView, view: &View, plan: &mut Plan) {
         let without_active = || hdfs::without_active(state, view).filter(|_| engine == Engine::Hdfs);
         plan.awaited.extend(
             losing_a_volume(engine, state)
-                .or_else(|| unready(engine, state))
+                .or_else(|| unready(engine, state).map(|awaited| planned(awaited, state, view)))
                 .or_else(without_active)
                 .or_else(|| health::of_data(engine, state, view)),
         );
+    }
+}
+
+/// A member that is briefly away while a change is carried out was restarted on purpose.
+fn planned(awaited: Awaited, state: &EngineView, view: &View) -> Awaited {
+    let away = |member: &&Member| !member.ready;
+    let brief = state
+        .members()
+        .map(|(_, member)| member)
+        .filter(away)
+        .all(|member| member.unready_for < PLANNED);
+    if view.updating && brief && awaited.reason == Reason::MembersNotReady.as_str() {
+        Awaited {
+            reason: Reason::Restarting.as_str(),
+            ..awaited
+        }
+    } else {
+        awaited
     }
 }
 

@@ -145,6 +145,10 @@ fn bootstrap(part: Part, view: &View, plan: &mut Plan) {
     }
     let (reason, message) = match &state.error {
         Some((reason, message)) if ready => (*reason, message.clone()),
+        _ if ready && state.exists => (
+            "Changing",
+            format!("{} are brought to the changed spec", part.what()),
+        ),
         _ if ready => ("Creating", format!("{} being created", part.what())),
         _ => (
             "EngineNotReady",

@@ -45,6 +45,8 @@ pub struct View {
     pub partitions: Told<Vec<Partition>>,
     /// HDFS' blocks.
     pub blocks: Told<Blocks>,
+    /// The status says that a change is being carried out, so that a member which is briefly away was restarted on purpose.
+    pub updating: bool,
     /// The status says that copies of blocks are being made: until none is under way any more.
     pub copying_blocks: bool,
     /// Cassandra's ring.
@@ -129,7 +131,9 @@ pub enum JobState {
 /// A part in an engine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bootstrap {
-    /// It was created, or compared and found good.
+    /// It was created once: what needs it may start.
+    pub exists: bool,
+    /// It was compared with what is asked for now, and is so.
     pub done: bool,
     /// It is to be compared: what is asked for has changed, or the last comparison is old or an earlier process's.
     pub due: bool,

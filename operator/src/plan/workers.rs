@@ -78,6 +78,6 @@ fn missing(role: Role, view: &View) -> Vec<Part> {
     if role == Role::Processor && view.archive_lane {
         needs.push(Part::Archive);
     }
-    needs.retain(|part| !view.part(*part).done);
+    needs.retain(|part| !view.part(*part).exists);
     needs
 }

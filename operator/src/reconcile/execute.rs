@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     api,
-    bootstrap::{Finding, Outcome, Unavailable, Wanted},
+    bootstrap::{Finding, Outcome, Recorded, Unavailable, Wanted},
     build,
     events::Notice,
     milestone::Milestone,
@@ -154,9 +154,15 @@ impl Pass<'_> {
     /// How a part stands: as this process knows, or as the status says since an earlier one.
     fn part(&self, part: Part, wanted: &Wanted) -> Bootstrap {
         let conditions = self.previous().conditions;
-        let recorded = conditions
-            .iter()
-            .any(|c| c.type_ == part.condition() && c.status == "True");
+        let recorded = conditions.iter().find(|c| c.type_ == part.condition());
+        let recorded = match recorded {
+            Some(condition) if condition.status != "True" => Recorded::Never,
+            Some(condition) if condition.observed_generation == self.object.metadata.generation => {
+                Recorded::OfThisSpec
+            }
+            Some(_) => Recorded::OfAnEarlierSpec,
+            None => Recorded::Never,
+        };
         self.context.memories.with(&self.uid(), |memory| {
             memory.state(part, wanted, recorded, Instant::now())
         })
@@ -287,7 +293,7 @@ impl Pass<'_> {
                 .filter_map(|part| Some((part, memory.outcome(part)?.differences.clone())))
                 .collect(),
             failure,
-            unknown_symbols: symbols::unknown(&answers.ingest),
+            listing: symbols::listing(&answers.ingest),
             verdict: gap_policy::judge(data_flow::judge(data_flow.as_ref(), answers, now()), gaps),
             data_flow,
             autoscaling,

@@ -3,7 +3,12 @@
 
 use std::time::Duration;
 
-use crds::{names::Role, reason::Reason, status::condition};
+use crds::{
+    CryptoPipelineStatus,
+    names::Role,
+    reason::Reason,
+    status::{Phase, condition},
+};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -36,7 +41,10 @@ impl Pass<'_> {
         view.partitions = partitions;
         view.blocks = blocks;
         view.ring = ring;
-        let conditions = self.previous().conditions;
+        let CryptoPipelineStatus {
+            conditions, phase, ..
+        } = self.previous();
+        view.updating = phase == Some(Phase::Updating);
         view.copying_blocks = conditions
             .iter()
             .any(|c| c.type_ == condition::HDFS_READY && c.reason == Reason::BlocksUnderReplicated.as_str());

@@ -2,7 +2,7 @@
 
 mod dangers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crds::{
     CryptoPipelineStatus,
@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::{
-    buffer::Supply, compaction::Compaction, data_flow::Verdict, sites::Sites, validate::ValidatedPipeline,
+    buffer::Supply, compaction::Compaction, data_flow::Verdict, sites::Sites, symbols::Listing,
+    validate::ValidatedPipeline,
 };
 use crate::{
     bootstrap::Finding,
@@ -41,8 +42,8 @@ pub struct Report<'a> {
     pub data_flow: Option<DataFlow>,
     /// Whether trades flow.
     pub verdict: Verdict,
-    /// Configured symbols that the exchange does not list; `None` when no ingest worker answers.
-    pub unknown_symbols: Option<BTreeSet<String>>,
+    /// What is known of the exchange's list of symbols.
+    pub listing: Listing,
     /// How compaction stands; `None` where it is not asked for.
     pub compaction: Option<Compaction>,
     /// Sites and nodes.
@@ -58,7 +59,7 @@ pub fn report(
     report: &Report<'_>,
     now: Timestamp,
 ) -> CryptoPipelineStatus {
-    let phase = phase(previous, generation, report);
+    let phase = phase(previous, generation, report, now);
     let mut conditions = Conditions::new(&previous.conditions, generation, now);
     for (engine, state) in report.view.engines() {
         let (ready, desired) = state.count();
@@ -91,29 +92,12 @@ pub fn report(
         message,
     } = report.verdict.clone();
     conditions.set(condition::DATA_FLOWING, flowing, reason, message);
-    match &report.unknown_symbols {
-        None => conditions.keep(condition::SYMBOLS_KNOWN),
-        Some(unknown) if unknown.is_empty() => conditions.set(
-            condition::SYMBOLS_KNOWN,
-            true,
-            "AllListed",
-            "the exchange lists every symbol".to_owned(),
-        ),
-        Some(unknown) => conditions.set(
-            condition::SYMBOLS_KNOWN,
-            false,
-            "UnknownSymbols",
-            format!(
-                "the exchange does not list {}; correct spec.ingest.symbols, or wait: they are read once they are listed",
-                unknown.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
-            ),
-        ),
-    }
+    conditions.symbols(&report.listing);
     if let Some(compaction) = &report.compaction {
         conditions.compaction(compaction);
     }
     conditions.dangers(report);
-    summarize(&mut conditions, phase, report);
+    summarize(&mut conditions, phase, previous, report, now);
     CryptoPipelineStatus {
         observed_generation: generation,
         phase: Some(phase),
@@ -156,39 +140,53 @@ pub fn refused(
     }
 }
 
-fn phase(previous: &CryptoPipelineStatus, generation: Option<i64>, report: &Report<'_>) -> Phase {
+fn phase(
+    previous: &CryptoPipelineStatus,
+    generation: Option<i64>,
+    report: &Report<'_>,
+    now: Timestamp,
+) -> Phase {
     let was_ready = matches!(
         previous.phase,
         Some(Phase::Ready | Phase::Updating | Phase::Degraded)
     );
-    let changing = !report.plan.changing.is_empty()
-        || previous.observed_generation != generation
-        || previous.phase == Some(Phase::Updating);
+    // A spec that is edited during an outage does not end the outage.
+    let edited = previous.observed_generation != generation && previous.phase != Some(Phase::Degraded);
+    let changing = !report.plan.changing.is_empty() || edited || previous.phase == Some(Phase::Updating);
+    let serious = report.failure.is_some() || report.danger(previous, now).is_some();
     if report.pipeline.spec.paused {
         Phase::Paused
-    } else if as_wanted(report) {
+    } else if report.is_as_wanted(previous, now) {
         Phase::Ready
     } else if !was_ready {
         Phase::Starting
-    } else if changing && report.failure.is_none() && report.danger().is_none() {
+    } else if changing && !serious {
         Phase::Updating
     } else {
         Phase::Degraded
     }
 }
 
-fn as_wanted(report: &Report<'_>) -> bool {
-    report.plan.awaited.is_empty()
-        && report.plan.changing.is_empty()
-        && report.failure.is_none()
-        && report.danger().is_none()
+impl Report<'_> {
+    fn is_as_wanted(&self, previous: &CryptoPipelineStatus, now: Timestamp) -> bool {
+        self.plan.awaited.is_empty()
+            && self.plan.changing.is_empty()
+            && self.failure.is_none()
+            && self.danger(previous, now).is_none()
+    }
 }
 
 /// `Ready`, `Progressing` and `Degraded`.
-fn summarize(conditions: &mut Conditions, phase: Phase, report: &Report<'_>) {
+fn summarize(
+    conditions: &mut Conditions,
+    phase: Phase,
+    previous: &CryptoPipelineStatus,
+    report: &Report<'_>,
+    now: Timestamp,
+) {
     let awaited = &report.plan.awaited;
     let serious = awaited.iter().find(|a| is_serious(a, phase));
-    let danger = report.danger();
+    let danger = report.danger(previous, now);
     let (reason, message) = if let Some(failure) = &report.failure {
         (failure.reason, failure.message.clone())
     } else if let Some(danger) = &danger {
@@ -207,7 +205,12 @@ fn summarize(conditions: &mut Conditions, phase: Phase, report: &Report<'_>) {
     } else {
         ("Updating", report.plan.changing.join("; "))
     };
-    conditions.set(condition::READY, as_wanted(report), reason, message.clone());
+    conditions.set(
+        condition::READY,
+        report.is_as_wanted(previous, now),
+        reason,
+        message.clone(),
+    );
     let progressing = matches!(phase, Phase::Starting | Phase::Updating);
     let what = match phase {
         Phase::Starting => "Starting",
@@ -223,8 +226,13 @@ fn summarize(conditions: &mut Conditions, phase: Phase, report: &Report<'_>) {
         String::new()
     };
     conditions.set(condition::PROGRESSING, progressing, what, changes);
-    let degraded =
-        phase == Phase::Degraded || serious.is_some() || report.failure.is_some() || danger.is_some();
+    // What was lost stays lost while the cure is being carried out.
+    let still = conditions.held(condition::DEGRADED) && !awaited.is_empty();
+    let degraded = phase == Phase::Degraded
+        || serious.is_some()
+        || report.failure.is_some()
+        || danger.is_some()
+        || still;
     let (reason, message) = if degraded {
         (reason, message)
     } else {
@@ -315,6 +323,13 @@ impl Conditions {
             generation,
             now,
         }
+    }
+
+    /// Whether a condition was true before.
+    fn held(&self, type_: &str) -> bool {
+        self.previous
+            .get(type_)
+            .is_some_and(|condition| condition.status == "True")
     }
 
     /// Takes the previous conditions over.

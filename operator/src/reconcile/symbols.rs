@@ -62,23 +62,63 @@ pub fn readings(pods: &[&Pod], answers: &[Option<IngestStatus>]) -> Readings {
     readings
 }
 
-/// Configured symbols that the exchange does not list; `None` when no worker answers.
-pub fn unknown(answers: &[Option<IngestStatus>]) -> Option<BTreeSet<String>> {
-    let answers: Vec<_> = answers.iter().flatten().collect();
+/// What is known of the exchange's list of symbols.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// No worker answers.
+    NoAnswer,
+    /// Files are played; nobody asks the exchange.
+    NotAsked,
+    /// No worker has read the list yet: where it asks, and what came of it.
+    NotRead(String),
+    /// These configured symbols are not in it.
+    Unlisted(BTreeSet<String>),
+}
+
+/// What the workers found of the configured symbols. What one of them has read is known, whoever else waits.
+pub fn listing(answers: &[Option<IngestStatus>]) -> Listing {
+    let answers: Vec<&IngestStatus> = answers.iter().flatten().collect();
     if answers.is_empty() {
-        return None;
+        return Listing::NoAnswer;
     }
-    Some(
-        answers
-            .iter()
-            .flat_map(|answer| answer.unknown_symbols.clone())
-            .collect(),
-    )
+    if answers.iter().all(|answer| answer.replay.is_some()) {
+        return Listing::NotAsked;
+    }
+    let unlisted: BTreeSet<String> = answers
+        .iter()
+        .flat_map(|answer| answer.unknown_symbols.clone())
+        .collect();
+    // A worker from before this field does not tell.
+    let unread = |answer: &&IngestStatus| {
+        answer
+            .exchange
+            .as_ref()
+            .filter(|exchange| !exchange.listed)
+            .cloned()
+    };
+    match answers
+        .iter()
+        .copied()
+        .map(|answer| unread(&answer))
+        .collect::<Option<Vec<_>>>()
+    {
+        Some(unread) if unlisted.is_empty() => {
+            let why = unread
+                .iter()
+                .find_map(|exchange| exchange.listing_error.as_deref());
+            let rest = unread.first().map_or("", |exchange| &exchange.rest);
+            Listing::NotRead(format!(
+                "{rest} has not told yet which symbols it lists: {}",
+                why.unwrap_or("it is being asked")
+            ))
+        }
+        _ => Listing::Unlisted(unlisted),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crds::wire::SymbolStatus;
+    use crds::wire::{ExchangeStatus, ReplayStatus, SymbolStatus};
     use serde_json::json;
 
     use super::*;
@@ -143,16 +183,49 @@ mod tests {
     }
 
     #[test]
-    fn what_any_worker_finds_unlisted_is_unknown() {
-        assert_eq!(unknown(&[None]), None);
+    fn what_any_worker_finds_unlisted_is_named() {
+        assert_eq!(listing(&[None]), Listing::NoAnswer);
         let of = |names: &[&str]| {
             Some(IngestStatus {
                 unknown_symbols: names.iter().map(|name| (*name).to_owned()).collect(),
                 ..IngestStatus::default()
             })
         };
-        assert_eq!(unknown(&[of(&[])]), Some(BTreeSet::new()));
-        let two = unknown(&[of(&["BUSDT"]), None, of(&["AUSDT", "BUSDT"])]).unwrap();
+        assert_eq!(listing(&[of(&[])]), Listing::Unlisted(BTreeSet::new()));
+        let Listing::Unlisted(two) = listing(&[of(&["BUSDT"]), None, of(&["AUSDT", "BUSDT"])]) else {
+            panic!("not listed");
+        };
         assert_eq!(two.into_iter().collect::<Vec<_>>(), ["AUSDT", "BUSDT"]);
+    }
+
+    #[test]
+    fn symbols_are_known_only_once_a_list_was_read() {
+        let of = |listed, error: Option<&str>| {
+            Some(IngestStatus {
+                exchange: Some(ExchangeStatus {
+                    rest: "https://api.example".to_owned(),
+                    listed,
+                    listing_error: error.map(str::to_owned),
+                    ..ExchangeStatus::default()
+                }),
+                ..IngestStatus::default()
+            })
+        };
+        let Listing::NotRead(why) = listing(&[of(false, Some("no route to host")), of(false, None)]) else {
+            panic!("no list was read");
+        };
+        assert!(
+            why.contains("https://api.example") && why.contains("no route to host"),
+            "{why}"
+        );
+        assert_eq!(
+            listing(&[of(false, None), of(true, None)]),
+            Listing::Unlisted(BTreeSet::new())
+        );
+        let replay = Some(IngestStatus {
+            replay: Some(ReplayStatus::default()),
+            ..IngestStatus::default()
+        });
+        assert_eq!(listing(&[replay]), Listing::NotAsked);
     }
 }

@@ -75,6 +75,7 @@ pub fn view(sources: &Sources<'_>) -> View {
         hot_lane: spec.processor.hot.enabled,
         partitions: Told::default(),
         blocks: Told::default(),
+        updating: false,
         copying_blocks: false,
         ring: Told::default(),
     }

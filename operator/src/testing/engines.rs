@@ -36,6 +36,8 @@ pub struct Engines {
     safe_mode: Arc<AtomicBool>,
     behind_seconds: Arc<AtomicU64>,
     blocks: Arc<Mutex<BlockReport>>,
+    lanes_wait: Arc<Mutex<Option<&'static str>>>,
+    topics_refused: Arc<Mutex<Option<&'static str>>>,
     lag_seconds: Arc<AtomicU64>,
     cut: Arc<AtomicBool>,
 }
@@ -54,6 +56,16 @@ impl Engines {
     /// Every processor's reading is behind by so much.
     pub fn behind(&self, seconds: u64) {
         self.behind_seconds.store(seconds, Ordering::SeqCst);
+    }
+
+    /// Every lane waits for this.
+    pub fn wait_with_lanes(&self, why: Option<&'static str>) {
+        *self.lanes_wait.lock().unwrap() = why;
+    }
+
+    /// Kafka refuses every change of a topic.
+    pub fn refuse_topics(&self, why: Option<&'static str>) {
+        *self.topics_refused.lock().unwrap() = why;
     }
 
     /// What the active NameNode counts from now on.
@@ -83,7 +95,14 @@ impl Engines {
 
 impl TopicAdmin for Engines {
     fn ensure(&self, _: TopicsWanted) -> BoxFuture<'_, Result<Outcome, Unavailable>> {
-        async { Ok(self.called(0)) }.boxed()
+        let refused = *self.topics_refused.lock().unwrap();
+        async move {
+            match refused {
+                Some(why) => Err(Unavailable::new("TopicRefused", why)),
+                None => Ok(self.called(0)),
+            }
+        }
+        .boxed()
     }
 
     fn partitions(&self, _: String) -> BoxFuture<'_, Result<Vec<Partition>, Unavailable>> {
@@ -227,7 +246,10 @@ impl WorkerStatusSource for Workers {
         };
         let cut = self.engines.cut.load(Ordering::SeqCst);
         let lane = |reason: &str| LaneStatus {
-            waiting: cut.then(|| reason.to_owned()),
+            waiting: cut
+                .then_some(reason)
+                .or(*self.engines.lanes_wait.lock().unwrap())
+                .map(str::to_owned),
             partitions: (0..6).map(|number| (number, partition.clone())).collect(),
         };
         let status = ProcessorStatus {

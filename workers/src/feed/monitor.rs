@@ -219,6 +219,11 @@ impl Monitor {
         !lines.waiting.is_empty() && lines.waiting.values().all(Option::is_none)
     }
 
+    /// Why a line is not carried; absent while all are.
+    pub fn waiting(&self) -> Option<String> {
+        self.lock().waiting.values().flatten().next().cloned()
+    }
+
     /// Connections ever made.
     pub fn connections(&self) -> u64 {
         self.connections.get()
@@ -273,6 +278,7 @@ mod tests {
 
         monitor.line(0, Some("connecting again"));
         assert!(!monitor.connected());
+        assert_eq!(monitor.waiting().as_deref(), Some("connecting again"));
         assert_eq!(monitor.last_loss().ms(), i64::MAX);
         assert_eq!(health.ready().failing["feed"], "connecting again");
         monitor.line(0, None);

@@ -51,6 +51,7 @@ pub async fn watch<H: History>(
             }
             Err(error) => {
                 tracing::warn!(reason = error.reason(), %error, "the exchange did not say what it lists");
+                symbols.note_listing_error(error.to_string());
                 backoff.next(Duration::ZERO, rand::random())
             }
         };

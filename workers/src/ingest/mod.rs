@@ -28,7 +28,7 @@ mod watch;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use crds::wire::{IngestConfig, IngestStatus};
+use crds::wire::{Endpoints, ExchangeStatus, IngestConfig, IngestStatus};
 use prometheus_client::metrics::gauge::Gauge;
 use rdkafka::error::KafkaError;
 use tokio::task::JoinHandle;
@@ -184,10 +184,12 @@ impl Ingest {
         let status = {
             let (monitor, ledger, in_flight) = (monitor.clone(), ledger.clone(), in_flight.clone());
             let symbols = symbols.clone();
+            let endpoints = config.endpoints.clone();
             move || IngestStatus {
                 spooled: spool_state.records(),
                 held: spool_state.is_held(),
                 replay: replays.then(|| progress.status(count(&in_flight))),
+                exchange: (!replays).then(|| exchange(&endpoints, &monitor, &symbols)),
                 ..status(&monitor, &ledger, &symbols, &in_flight)
             }
         };
@@ -350,6 +352,17 @@ fn status(monitor: &Monitor, ledger: &Ledger, symbols: &Symbols, in_flight: &Gau
         symbols_version: symbols.version(),
         unknown_symbols: symbols.unknown(),
         ..ledger.status()
+    }
+}
+
+fn exchange(endpoints: &Endpoints, monitor: &Monitor, symbols: &Symbols) -> ExchangeStatus {
+    let (listed, listing_error) = symbols.listing();
+    ExchangeStatus {
+        stream: endpoints.stream.clone(),
+        rest: endpoints.rest.clone(),
+        waiting: monitor.waiting(),
+        listed,
+        listing_error,
     }
 }
 

@@ -21,6 +21,8 @@ struct State {
     impossible: BTreeSet<String>,
     /// What the exchange lists; `None` before it was asked.
     listed: Option<BTreeSet<String>>,
+    /// Why it did not say so, the last time that it was asked.
+    listing_error: Option<String>,
 }
 
 impl Symbols {
@@ -46,7 +48,20 @@ impl Symbols {
 
     /// Takes over what the exchange lists.
     pub fn list(&self, names: BTreeSet<String>) {
-        self.lock().listed = Some(names);
+        let mut state = self.lock();
+        state.listed = Some(names);
+        state.listing_error = None;
+    }
+
+    /// Notes why the exchange did not say what it lists.
+    pub fn note_listing_error(&self, error: String) {
+        self.lock().listing_error = Some(error);
+    }
+
+    /// Whether the exchange has told what it lists, and why it did not the last time.
+    pub fn listing(&self) -> (bool, Option<String>) {
+        let state = self.lock();
+        (state.listed.is_some(), state.listing_error.clone())
     }
 
     /// The configuration's own name of its list of symbols.

@@ -78,6 +78,7 @@ fn missing() -> Bootstrap {
 
 fn done() -> Bootstrap {
     Bootstrap {
+        exists: true,
         done: true,
         ..Bootstrap::default()
     }
@@ -155,6 +156,7 @@ fn converged() -> View {
                 .to_vec(),
             ..Blocks::default()
         }),
+        updating: false,
         copying_blocks: false,
         ring: Told::Known(Ring {
             up: ["cassandra-r0-0", "cassandra-r0-1", "cassandra-r1-0"]

@@ -59,8 +59,8 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn any_bootstrap()(done: bool, due: bool) -> Bootstrap {
-        Bootstrap { done, due, error: None }
+    fn any_bootstrap()(exists: bool, done: bool, due: bool) -> Bootstrap {
+        Bootstrap { exists: exists || done, done, due, error: None }
     }
 }
 
@@ -157,8 +157,8 @@ proptest! {
     fn workers_start_only_after_what_they_need_and_stay(view in any_view()) {
         let plan = plan(&view);
         for (index, role, needs) in [
-            (0, Role::Ingest, view.topics.done),
-            (1, Role::Processor, view.topics.done && view.schema.done && view.archive.done),
+            (0, Role::Ingest, view.topics.exists),
+            (1, Role::Processor, view.topics.exists && view.schema.exists && view.archive.exists),
         ] {
             let applied = plan.steps.contains(&Step::ApplyWorkers(role));
             prop_assert_eq!(applied, needs || view.workers[index].exists);

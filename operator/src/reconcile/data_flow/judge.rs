@@ -46,11 +46,8 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
     if let Some(waiting) = replay::waiting(&feeds) {
         return no("ReplayWaiting", waiting);
     }
-    if feeds.iter().any(|feed| !feed.connected) {
-        return no(
-            "FeedDisconnected",
-            "an ingest worker is not connected to the exchange and connects again".to_owned(),
-        );
+    if let Some(feed) = feeds.iter().find(|feed| !feed.connected) {
+        return no("FeedDisconnected", disconnected(feed));
     }
     if answers.processors.is_empty() {
         return no(
@@ -97,6 +94,18 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
     yes(
         "TradesFlow",
         "feeds are connected, both lanes run, no trade is missing".to_owned(),
+    )
+}
+
+/// Where a worker connects, and why it is not connected.
+fn disconnected(feed: &IngestStatus) -> String {
+    let Some(exchange) = &feed.exchange else {
+        return "an ingest worker is not connected to the exchange and connects again".to_owned();
+    };
+    format!(
+        "an ingest worker is not connected to the exchange at {}: {}",
+        exchange.stream,
+        exchange.waiting.as_deref().unwrap_or("connecting")
     )
 }
 

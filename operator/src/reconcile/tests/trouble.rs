@@ -4,7 +4,7 @@ use crds::status::{Phase, condition};
 use serde_json::json;
 
 use super::ready;
-use crate::testing::Cluster;
+use crate::testing::{Cluster, core};
 
 #[tokio::test]
 async fn an_invalid_spec_is_reported_and_nothing_is_applied() {
@@ -327,4 +327,85 @@ async fn records_that_retention_takes_soon_are_told_before() {
     assert!(said.contains("in 3600 s"), "{said}");
     let page = cluster.operator.metrics.render();
     assert!(page.contains("pipeline_archive_buffer_seconds{"), "{page}");
+}
+
+/// Changes the status as if it had been written so many minutes ago.
+fn age(cluster: &Cluster, minutes: i64, change: impl FnOnce(&mut serde_json::Value)) {
+    let path = Cluster::pipeline_path();
+    let mut object = cluster.api.get(&path).unwrap();
+    let then = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);
+    let then = jiff::Timestamp::from_second(then.as_second())
+        .unwrap()
+        .to_string();
+    for condition in object["status"]["conditions"].as_array_mut().unwrap() {
+        condition["lastTransitionTime"] = json!(then);
+    }
+    change(&mut object["status"]);
+    cluster.api.put(&path, object);
+}
+
+/// Takes the readiness of a pod away, as its kubelet would have done so many minutes ago.
+fn lose(cluster: &Cluster, pod: &str, minutes: i64) {
+    let then = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);
+    let path = core("pods", pod);
+    let mut object = cluster.api.get(&path).unwrap();
+    object["status"]["conditions"] =
+        json!([{"type": "Ready", "status": "False", "lastTransitionTime": then.to_string()}]);
+    cluster.api.put(&path, object);
+}
+
+#[tokio::test]
+async fn a_member_that_does_not_come_back_is_degraded_whatever_the_phase_was() {
+    let cluster = ready().await;
+    lose(&cluster, "market-kafka-r0-0", 6);
+    age(&cluster, 20, |status| status["phase"] = json!("Updating"));
+    cluster.reconcile().await.unwrap();
+    let (holds, reason) = cluster.condition(condition::DEGRADED);
+    assert_eq!((holds, reason.as_str()), (true, "ProgressDeadlineExceeded"));
+    assert_eq!(cluster.status().phase, Some(Phase::Degraded));
+    // An edit ends no outage.
+    cluster.apply(|spec| spec["ingest"]["symbols"] = json!(["BTCUSDT"]));
+    cluster.reconcile().await.unwrap();
+    assert!(cluster.condition(condition::DEGRADED).0);
+}
+
+#[tokio::test]
+async fn a_member_that_was_restarted_on_purpose_is_no_alarm() {
+    let cluster = ready().await;
+    lose(&cluster, "market-kafka-r0-0", 1);
+    age(&cluster, 1, |status| status["phase"] = json!("Updating"));
+    cluster.reconcile().await.unwrap();
+    assert_eq!(cluster.condition(condition::KAFKA_READY).1, "Restarting");
+    // The same without a change under way.
+    age(&cluster, 1, |status| status["phase"] = json!("Ready"));
+    cluster.reconcile().await.unwrap();
+    assert_eq!(cluster.condition(condition::KAFKA_READY).1, "MembersNotReady");
+}
+
+#[tokio::test]
+async fn a_pipeline_whose_trades_stand_still_for_a_minute_is_not_ready() {
+    let cluster = ready().await;
+    cluster.engines.wait_with_lanes(Some("HdfsUnavailable"));
+    cluster.reconcile().await.unwrap();
+    assert_eq!(cluster.condition(condition::DATA_FLOWING).1, "LaneWaiting");
+    assert!(cluster.condition(condition::READY).0, "a moment is no outage");
+    age(&cluster, 2, |_| {});
+    cluster.reconcile().await.unwrap();
+    let (holds, reason) = cluster.condition(condition::READY);
+    assert_eq!((holds, reason.as_str()), (false, "LaneWaiting"));
+    assert_eq!(cluster.status().phase, Some(Phase::Degraded));
+}
+
+#[tokio::test]
+async fn a_refusal_after_the_first_success_is_told() {
+    let cluster = ready().await;
+    cluster.engines.refuse_topics(Some("no such thing"));
+    cluster.apply(|spec| spec["kafka"]["topics"]["trades"]["partitions"] = json!(24));
+    cluster.reconcile().await.unwrap();
+    let (holds, reason) = cluster.condition(condition::TOPICS_READY);
+    assert_eq!((holds, reason.as_str()), (false, "TopicRefused"));
+    assert!(!cluster.condition(condition::READY).0);
+    cluster.engines.refuse_topics(None);
+    cluster.reconcile().await.unwrap();
+    assert!(cluster.condition(condition::TOPICS_READY).0);
 }
