@@ -25,7 +25,8 @@ const OBSERVERS: usize = 3;
 const BEAT: Duration = Duration::from_secs(10);
 /// A session that nobody has used for so long is closed.
 const IDLE: Duration = Duration::from_mins(5);
-const GOSSIP: &str = "SELECT address, status_with_port, heartbeat, schema FROM system_views.gossip_info";
+/// `schema` is a word of CQL, so its column is quoted.
+const GOSSIP: &str = r#"SELECT address, status_with_port, heartbeat, "schema" FROM system_views.gossip_info"#;
 
 /// A node as another one knows it by gossip.
 #[derive(Clone, Debug, PartialEq, Eq)]
