@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crds::{
     CryptoPipelineStatus,
     names::{CQL_PORT, Names, Role},
+    reason::Reason,
     status::{AutoscalingStatus, ComponentStatus, DataFlow, Identity, Phase, condition},
 };
 use jiff::Timestamp;
@@ -378,6 +379,10 @@ impl Conditions {
     }
 
     fn say(&mut self, type_: &str, status: &str, reason: &str, message: String) {
+        debug_assert!(
+            Reason::ALL.iter().any(|known| known.as_str() == reason),
+            "crds/src/reason.rs does not list {reason}"
+        );
         let since = self
             .previous
             .get(type_)
