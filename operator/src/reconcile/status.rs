@@ -86,12 +86,7 @@ pub fn report(
     conditions.part(report.plan, condition::WORKERS_READY, "AllWorkersReady", || {
         "every worker is ready".to_owned()
     });
-    let Verdict {
-        flowing,
-        reason,
-        message,
-    } = report.verdict.clone();
-    conditions.set(condition::DATA_FLOWING, flowing, reason, message);
+    conditions.flow(&report.verdict);
     conditions.symbols(&report.listing);
     if let Some(compaction) = &report.compaction {
         conditions.compaction(compaction);
@@ -342,13 +337,30 @@ impl Conditions {
         self.list.extend(self.previous.get(type_).cloned());
     }
 
+    fn flow(&mut self, verdict: &Verdict) {
+        let status = match verdict {
+            Verdict { unknown: true, .. } => "Unknown",
+            Verdict { flowing: true, .. } => "True",
+            Verdict { .. } => "False",
+        };
+        self.say(
+            condition::DATA_FLOWING,
+            status,
+            verdict.reason,
+            verdict.message.clone(),
+        );
+    }
+
     fn compaction(&mut self, compaction: &Compaction) {
         let (holds, reason, message) = match compaction {
             // A Job that is gone takes nothing back of what was said of it.
             Compaction::NotSeen if self.previous.contains_key(condition::COMPACTION_HEALTHY) => {
                 return self.keep(condition::COMPACTION_HEALTHY);
             }
-            Compaction::NotSeen => (true, "NoRunYet", "no run of compaction has ended yet".to_owned()),
+            Compaction::NotSeen => {
+                let message = "no run of compaction has ended yet".to_owned();
+                return self.say(condition::COMPACTION_HEALTHY, "Unknown", "NoRunYet", message);
+            }
             Compaction::Succeeded { job } => (true, "LastRunSucceeded", format!("run {job} succeeded")),
             Compaction::Failed { job, why } => (
                 false,
