@@ -262,7 +262,7 @@ fn components(report: &Report<'_>) -> BTreeMap<String, ComponentStatus> {
         let version = Engine::version(engine, &report.pipeline.spec).to_owned();
         let mut message = awaited(engine.condition());
         if engine == Engine::Hdfs && message.is_empty() {
-            message = active_name_node(report.view);
+            message = active_name_node(report);
         }
         let status = component(ready, desired, Some(version), message);
         (engine.as_str().to_owned(), status)
@@ -286,9 +286,17 @@ fn components(report: &Report<'_>) -> BTreeMap<String, ComponentStatus> {
     engines.into_iter().chain(workers).collect()
 }
 
-fn active_name_node(view: &View) -> String {
-    let active = view.active_name_node();
-    active.map(|pod| format!("{pod} is active")).unwrap_or_default()
+/// A NameNode merges its edits into its image when it starts; while it runs, only a standby does that.
+fn active_name_node(report: &Report<'_>) -> String {
+    let alone = if report.pipeline.spec.hdfs.is_highly_available() {
+        ""
+    } else {
+        "; without a standby its edits are merged only when it restarts, and grow until then"
+    };
+    let active = report.view.active_name_node();
+    active
+        .map(|pod| format!("{pod} is active{alone}"))
+        .unwrap_or_default()
 }
 
 fn endpoints(names: &Names) -> BTreeMap<String, String> {
