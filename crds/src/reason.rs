@@ -271,7 +271,7 @@ reasons! {
         "the exchange does not list the symbols named; the others are not concerned, and `Ready` stays",
         "correct `ingest.symbols`, or wait: they are read from their first trade on once they are listed";
     // Compaction, where it is asked for; `Ready` stays.
-    NoRunYet: True COMPACTION, "no run has ended yet", "nothing";
+    NoRunYet: Unknown COMPACTION, "no run has ended yet", "nothing";
     LastRunSucceeded: True COMPACTION, "the last run merged everything that it could", "nothing";
     CompactionFailed: False COMPACTION,
         "the last run gave up some hours or could not begin. They are complete, only not merged",
@@ -279,6 +279,9 @@ reasons! {
     // The stream.
     TradesFlow: True FLOW, "feeds are connected, both lanes run, no trade is missing", "nothing";
     WorkersNotStarted: False FLOW, "no worker runs yet", "nothing, unless it lasts";
+    WorkersSilent: Unknown FLOW,
+        "workers run, and none of them answers the operator; after a minute `Ready` carries it too",
+        "a NetworkPolicy may keep the operator out; else look at the workers' pods";
     IngestSilent: False FLOW, "an ingest worker does not answer the operator", "look at its pod, if it lasts";
     ProcessorSilent: False FLOW, "a processor does not answer the operator", "look at its pod, if it lasts";
     NoTradesYet: False FLOW, "connected; no trade has come yet", "nothing, unless it lasts";

@@ -113,21 +113,42 @@ pub fn transitions(before: &CryptoPipelineStatus, after: &CryptoPipelineStatus) 
     }
     let watched = WATCHED.map(|type_| (type_, true));
     for (type_, good) in watched.into_iter().chain(TROUBLES.map(|type_| (type_, false))) {
-        let fine = |condition: &Condition| holds(condition) == good;
+        // Nothing where nobody knows.
+        let fine = |condition: &Condition| match condition.status.as_str() {
+            "Unknown" => None,
+            status => Some((status == "True") == good),
+        };
         // What was never said was no trouble, and was not there either.
-        let was = find(before, type_).map_or(!good, fine);
-        let Some(now) = find(after, type_).filter(|now| fine(now) != was) else {
+        let was = find(before, type_).map_or(Some(!good), fine);
+        let Some(now) = find(after, type_) else {
             continue;
         };
+        let is = fine(now);
+        let told = match (was, is) {
+            (Some(was), Some(is)) => was != is,
+            // Of a trouble only its coming and going are news.
+            (Some(true), None) | (None, Some(true)) => good,
+            // While a pipeline starts nothing was there to be lost.
+            (None, Some(false)) => !good || !is_starting(before),
+            (Some(false) | None, None) => false,
+        };
+        if !told {
+            continue;
+        }
+        let lost = is != Some(true);
         notices.push(Notice {
             // A planned restart is no alarm.
-            warning: was && now.reason != Reason::Restarting.as_str(),
-            action: if was && good {
-                format!("{type_} lost")
+            warning: lost && now.reason != Reason::Restarting.as_str(),
+            action: match is {
+                Some(false) if good => format!("{type_} lost"),
+                None => format!("{type_} unknown"),
+                Some(_) => type_.to_owned(),
+            },
+            reason: if lost {
+                now.reason.clone()
             } else {
                 type_.to_owned()
             },
-            reason: if was { now.reason.clone() } else { type_.to_owned() },
             note: now.message.clone(),
         });
     }
@@ -141,8 +162,8 @@ fn find<'a>(status: &'a CryptoPipelineStatus, type_: &str) -> Option<&'a Conditi
         .find(|condition| condition.type_ == type_)
 }
 
-fn holds(condition: &Condition) -> bool {
-    condition.status == "True"
+const fn is_starting(status: &CryptoPipelineStatus) -> bool {
+    matches!(status.phase, None | Some(Phase::Starting))
 }
 
 /// Publishes notices as Events. One that cannot be published is logged: nothing depends on it.
@@ -266,6 +287,46 @@ mod tests {
         assert_eq!(told(&nothing, &bad), [true]);
         assert_eq!(told(&bad, &good), [false]);
         assert_eq!(told(&nothing, &good), [false; 0]);
+    }
+
+    #[test]
+    fn what_nobody_knows_any_more_is_told_and_what_was_never_known_is_not() {
+        let flowing = |phase, status: &str, reason: &str| {
+            let mut flowing = super::tests::status(phase, true);
+            let condition = &mut flowing.conditions[0];
+            condition.type_ = condition::DATA_FLOWING.to_owned();
+            condition.status = status.to_owned();
+            condition.reason = reason.to_owned();
+            flowing
+        };
+        let told = |before, after| {
+            let notices = transitions(&before, &after);
+            let told = notices.into_iter().map(|n| (n.warning, n.action, n.reason));
+            told.collect::<Vec<_>>()
+        };
+        let [yes, no, unknown] = [
+            ("True", "TradesFlow"),
+            ("False", "LaneWaiting"),
+            ("Unknown", "WorkersSilent"),
+        ]
+        .map(|(status, reason)| move |phase| flowing(phase, status, reason));
+        let one = |warning, action: &str, reason: &str| vec![(warning, action.to_owned(), reason.to_owned())];
+        let ready = Phase::Ready;
+        assert_eq!(
+            told(yes(ready), unknown(ready)),
+            one(true, "DataFlowing unknown", "WorkersSilent")
+        );
+        assert_eq!(
+            told(unknown(ready), no(ready)),
+            one(true, "DataFlowing lost", "LaneWaiting")
+        );
+        assert_eq!(
+            told(unknown(ready), yes(ready)),
+            one(false, "DataFlowing", "DataFlowing")
+        );
+        assert_eq!(told(no(ready), unknown(ready)), []);
+        // While a pipeline starts nothing was there to be lost.
+        assert_eq!(told(unknown(Phase::Starting), no(Phase::Starting)), []);
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub fn judge(verdict: Verdict, policy: GapPolicy) -> Verdict {
                 "trades flow; under ingest.gapPolicy Advisory it is only told that {}",
                 verdict.message
             ),
+            ..verdict
         },
         (GapPolicy::None, FLOWING) => Verdict {
             reason: "TradesFlowUnchecked",
@@ -58,6 +59,7 @@ mod tests {
     fn verdict(flowing: bool, reason: &'static str) -> Verdict {
         Verdict {
             flowing,
+            unknown: false,
             reason,
             message: "BTC-USD 106-117 cannot be fetched".to_owned(),
         }

@@ -87,12 +87,7 @@ pub fn report(
     conditions.part(report.plan, condition::WORKERS_READY, "AllWorkersReady", || {
         "every worker is ready".to_owned()
     });
-    let Verdict {
-        flowing,
-        reason,
-        message,
-    } = report.verdict.clone();
-    conditions.set(condition::DATA_FLOWING, flowing, reason, message);
+    conditions.flow(&report.verdict);
     conditions.symbols(&report.listing);
     if let Some(compaction) = &report.compaction {
         conditions.compaction(compaction);
@@ -268,7 +263,7 @@ fn components(report: &Report<'_>) -> BTreeMap<String, ComponentStatus> {
         let version = Engine::version(engine, &report.pipeline.spec).to_owned();
         let mut message = awaited(engine.condition());
         if engine == Engine::Hdfs && message.is_empty() {
-            message = active_name_node(report.view);
+            message = active_name_node(report);
         }
         let status = component(ready, desired, Some(version), message);
         (engine.as_str().to_owned(), status)
@@ -292,9 +287,17 @@ fn components(report: &Report<'_>) -> BTreeMap<String, ComponentStatus> {
     engines.into_iter().chain(workers).collect()
 }
 
-fn active_name_node(view: &View) -> String {
-    let active = view.active_name_node();
-    active.map(|pod| format!("{pod} is active")).unwrap_or_default()
+/// A NameNode merges its edits into its image when it starts; while it runs, only a standby does that.
+fn active_name_node(report: &Report<'_>) -> String {
+    let alone = if report.pipeline.spec.hdfs.is_highly_available() {
+        ""
+    } else {
+        "; without a standby its edits are merged only when it restarts, and grow until then"
+    };
+    let active = report.view.active_name_node();
+    active
+        .map(|pod| format!("{pod} is active{alone}"))
+        .unwrap_or_default()
 }
 
 fn endpoints(names: &Names) -> BTreeMap<String, String> {
@@ -343,13 +346,30 @@ impl Conditions {
         self.list.extend(self.previous.get(type_).cloned());
     }
 
+    fn flow(&mut self, verdict: &Verdict) {
+        let status = match verdict {
+            Verdict { unknown: true, .. } => "Unknown",
+            Verdict { flowing: true, .. } => "True",
+            Verdict { .. } => "False",
+        };
+        self.say(
+            condition::DATA_FLOWING,
+            status,
+            verdict.reason,
+            verdict.message.clone(),
+        );
+    }
+
     fn compaction(&mut self, compaction: &Compaction) {
         let (holds, reason, message) = match compaction {
             // A Job that is gone takes nothing back of what was said of it.
             Compaction::NotSeen if self.previous.contains_key(condition::COMPACTION_HEALTHY) => {
                 return self.keep(condition::COMPACTION_HEALTHY);
             }
-            Compaction::NotSeen => (true, "NoRunYet", "no run of compaction has ended yet".to_owned()),
+            Compaction::NotSeen => {
+                let message = "no run of compaction has ended yet".to_owned();
+                return self.say(condition::COMPACTION_HEALTHY, "Unknown", "NoRunYet", message);
+            }
             Compaction::Succeeded { job } => (true, "LastRunSucceeded", format!("run {job} succeeded")),
             Compaction::Failed { job, why } => (
                 false,

@@ -2,6 +2,7 @@
 
 use crds::{
     gap::{GapRecord, GapState},
+    reason::Reason,
     status::DataFlow,
     wire::IngestStatus,
 };
@@ -19,6 +20,8 @@ const IN_FLIGHT_MS: i64 = 60_000;
 pub struct Verdict {
     /// Trades arrive and none is missing.
     pub flowing: bool,
+    /// Nobody knows whether they do.
+    pub unknown: bool,
     /// Stable, `CamelCase`.
     pub reason: &'static str,
     /// In words.
@@ -29,6 +32,7 @@ pub struct Verdict {
 pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verdict {
     let no = |reason, message: String| Verdict {
         flowing: false,
+        unknown: false,
         reason,
         message,
     };
@@ -37,6 +41,15 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
     };
     let silent = |answers: usize, all: usize| answers < all || all == 0;
     let feeds: Vec<_> = answers.ingest.iter().flatten().collect();
+    if answers.are_all_silent() {
+        return Verdict {
+            unknown: true,
+            ..no(
+                Reason::WorkersSilent.as_str(),
+                "no worker answers the operator; nobody knows whether trades flow".to_owned(),
+            )
+        };
+    }
     if silent(feeds.len(), answers.ingest.len()) {
         return no("IngestSilent", "an ingest worker does not answer yet".to_owned());
     }
@@ -70,6 +83,7 @@ pub fn judge(flow: Option<&DataFlow>, answers: &Answers, now: Timestamp) -> Verd
     }
     let yes = |reason, message: String| Verdict {
         flowing: true,
+        unknown: false,
         reason,
         message,
     };

@@ -22,6 +22,14 @@ pub struct Answers {
     pub processors: Vec<Option<ProcessorStatus>>,
 }
 
+impl Answers {
+    /// Workers run, and none of them answers.
+    fn are_all_silent(&self) -> bool {
+        let runs = !self.ingest.is_empty() || !self.processors.is_empty();
+        runs && self.ingest.iter().all(Option::is_none) && self.processors.iter().all(Option::is_none)
+    }
+}
+
 /// What the answers are held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {

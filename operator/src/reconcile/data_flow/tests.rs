@@ -306,6 +306,25 @@ fn ids_that_retention_took_are_named_per_lane() {
 }
 
 #[test]
+fn nobody_knows_whether_trades_flow_while_no_worker_answers() {
+    let told = |ingest: Vec<Option<IngestStatus>>, processors: Vec<Option<ProcessorStatus>>| {
+        let verdict = judge(Some(&DataFlow::default()), &Answers { ingest, processors }, NOW);
+        (verdict.flowing, verdict.unknown, verdict.reason)
+    };
+    assert_eq!(told(vec![None], vec![None, None]), (false, true, "WorkersSilent"));
+    // Where none runs nothing flows, and one that answers tells something.
+    assert_eq!(told(vec![], vec![]), (false, false, "IngestSilent"));
+    assert_eq!(
+        told(vec![None], vec![Some(processor(&[]))]),
+        (false, false, "IngestSilent")
+    );
+    assert_eq!(
+        told(vec![Some(ingest(true, 0))], vec![None]),
+        (false, false, "ProcessorSilent")
+    );
+}
+
+#[test]
 fn missing_ids_fall_once_they_are_repaired() {
     let before = DataFlow {
         missing_ids: 3,

@@ -22,7 +22,8 @@ const DEADLINE: Duration = Duration::from_mins(5);
 /// The same at a first start, when images are pulled and disks are formatted.
 const FIRST_DEADLINE: Duration = Duration::from_mins(10);
 /// Why trades do not flow, where that is a wait and not a loss.
-const STANDS_STILL: [&str; 5] = [
+const STANDS_STILL: [&str; 6] = [
+    Reason::WorkersSilent.as_str(),
     "IngestSilent",
     "ProcessorSilent",
     "FeedDisconnected",

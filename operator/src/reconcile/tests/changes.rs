@@ -49,6 +49,8 @@ async fn one_name_node_becomes_two_and_never_one_again() {
     cluster.apply(|spec| spec["hdfs"]["nameNodes"] = json!(1));
     cluster.converge(|_| {}).await;
     assert_eq!(cluster.status().components["hdfs"].summary, "4/4");
+    let message = cluster.status().components["hdfs"].message.clone();
+    assert!(message.contains("edits are merged only when"), "{message}");
     let start = cluster.api.writes().len();
 
     cluster.apply(|spec| spec["hdfs"]["nameNodes"] = json!(2));
