@@ -16,6 +16,10 @@ use crate::{
 
 /// Everything that a plan depends on.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 pub struct View {
     /// Brokers and controllers.
     pub kafka: EngineView,
