@@ -89,6 +89,22 @@ const PARTS: &[&str] = &[
     condition::SCHEMA_READY,
     condition::ARCHIVE_READY,
 ];
+const NOT_LOOKED_AT: &[&str] = &[
+    condition::KAFKA_READY,
+    condition::TOPICS_READY,
+    condition::CASSANDRA_READY,
+    condition::SCHEMA_READY,
+    condition::HDFS_READY,
+    condition::ARCHIVE_READY,
+    condition::WORKERS_READY,
+    condition::DATA_FLOWING,
+    condition::SYMBOLS_KNOWN,
+    condition::COMPACTION_HEALTHY,
+    condition::SITE_UNREACHABLE,
+    condition::NODES_READY,
+    condition::BUFFER_AT_RISK,
+    condition::STORAGE_FILLING,
+];
 const READY: &[&str] = &[condition::READY];
 const PROGRESSING: &[&str] = &[condition::PROGRESSING];
 const KAFKA: &[&str] = &[condition::KAFKA_READY];
@@ -170,6 +186,9 @@ reasons! {
     TooManyShards: Invalid READY, "there are more shards of ingest than symbols", "lower `ingest.shards`";
     DuplicateSymbol: Invalid READY, "a symbol is named twice", "remove one";
     Invalid: Invalid READY, "the spec is refused", "the message names each problem with its field";
+    NotLookedAt: Unknown NOT_LOOKED_AT,
+        "the spec is refused, so nothing is held against it; `DataFlowing`, `SymbolsKnown` and `dataFlow` go on",
+        "see `Ready`";
     // Engines and workers.
     AllMembersReady: True ENGINES, "every member is up", "nothing";
     AllWorkersReady: True WORKERS, "every worker is up", "nothing";

@@ -126,8 +126,9 @@ pub fn transitions(before: &CryptoPipelineStatus, after: &CryptoPipelineStatus) 
         let is = fine(now);
         let told = match (was, is) {
             (Some(was), Some(is)) => was != is,
-            // Of a trouble only its coming and going are news.
-            (Some(true), None) | (None, Some(true)) => good,
+            // The phase tells of a refused spec; of a trouble only its coming and going are news.
+            (Some(true), None) => good && now.reason != Reason::NotLookedAt.as_str(),
+            (None, Some(true)) => good,
             // While a pipeline starts nothing was there to be lost.
             (None, Some(false)) => !good || !is_starting(before),
             (Some(false) | None, None) => false,

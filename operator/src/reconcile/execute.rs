@@ -20,7 +20,8 @@ use super::{
     data_flow::{self, Answers, Frame},
     deletion,
     dereference::{self, Observed},
-    gap_policy, now,
+    flow::Flow,
+    now,
     refusals::Refusals,
     sites::{self, Sites},
     status,
@@ -265,18 +266,12 @@ impl Pass<'_> {
     ) -> Result<Action, Error> {
         let failure = failure(&executed);
         let previous = self.previous();
-        let frame = Frame {
-            partitions: pipeline.spec.kafka.topics.trades.partitions,
-            archive: pipeline.spec.processor.archive.enabled,
-            hot: pipeline.spec.processor.hot.enabled,
-            seconds: self
-                .context
-                .memories
-                .with(&self.uid(), |memory| memory.ask(Instant::now())),
-        };
-        let gaps = pipeline.spec.ingest.gap_policy();
-        let data_flow = data_flow::merge(previous.data_flow.as_ref(), answers, frame);
-        let data_flow = gap_policy::count(data_flow, gaps);
+        let Flow {
+            frame,
+            figures: data_flow,
+            verdict,
+            listing,
+        } = self.flow(&pipeline.spec, answers);
         let autoscaling = scale(pipeline, view, answers, frame, &previous);
         let scaled = autoscaling
             .as_ref()
@@ -293,8 +288,8 @@ impl Pass<'_> {
                 .filter_map(|part| Some((part, memory.outcome(part)?.differences.clone())))
                 .collect(),
             failure,
-            listing: symbols::listing(&answers.ingest),
-            verdict: gap_policy::judge(data_flow::judge(data_flow.as_ref(), answers, now()), gaps),
+            listing,
+            verdict,
             data_flow,
             autoscaling,
             compaction: seen.compaction,

@@ -12,6 +12,7 @@ pub mod dereference;
 mod execute;
 mod facts;
 pub mod fill;
+mod flow;
 mod gap_policy;
 pub mod identity;
 mod measure;
@@ -40,6 +41,7 @@ use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim};
 use kube::{Resource, ResourceExt, runtime::controller::Action};
 
 use self::{
+    data_flow::Answers,
     dereference::{Live, Observed},
     identity::Evidence,
     refusals::Refusals,
@@ -49,10 +51,8 @@ use crate::{api, bootstrap::Finding, context::Context, events};
 
 /// Time to the next look at a pipeline that is not ready.
 const WHILE_CHANGING: Duration = Duration::from_secs(5);
-/// Time to the next look at a pipeline that is ready: how old the figures in `dataFlow` may be.
+/// Time to the next look at a pipeline that is ready, or waits for a person: how old the figures in `dataFlow` may be.
 const WHILE_READY: Duration = Duration::from_secs(15);
-/// Time to the next look at a pipeline that waits for a person.
-const WHILE_REFUSED: Duration = Duration::from_mins(1);
 
 /// Why a reconciliation failed. It is tried again with growing pauses.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +99,7 @@ pub async fn reconcile(context: &Context, namespace: &str, name: &str) -> Result
     if object.metadata.deletion_timestamp.is_some() {
         return pass.delete(&observed).await;
     }
+    let answers = pass.ask(&observed).await;
     let claim_templates = claim_templates(&observed);
     let told = Evidence {
         claims: &observed.claims,
@@ -109,10 +110,9 @@ pub async fn reconcile(context: &Context, namespace: &str, name: &str) -> Result
         Ok(identity) => identity,
         Err(unclear) => {
             let why = Finding::new(unclear.reason(), unclear.to_string());
-            return pass.refuse(Phase::Degraded, &why).await;
+            return pass.watch(Phase::Degraded, &why, &answers).await;
         }
     };
-    let answers = pass.ask(&observed).await;
     let facts = Facts {
         racks: identity.racks.clone(),
         identity,
@@ -127,7 +127,7 @@ pub async fn reconcile(context: &Context, namespace: &str, name: &str) -> Result
         Ok(pipeline) => Box::pin(pass.carry_out(pipeline, &observed, &answers)).await,
         Err(invalid) => {
             let why = Finding::new(invalid.reason(), invalid.to_string());
-            pass.refuse(Phase::Invalid, &why).await
+            pass.watch(Phase::Invalid, &why, &answers).await
         }
     }
 }
@@ -175,19 +175,22 @@ impl Pass<'_> {
         match deletion::clean_up(&writer, self.object, observed).await? {
             Some(awaited) => {
                 let why = Finding::new("DeletingVolumes", awaited);
-                self.refuse(Phase::Deleting, &why).await?;
+                let generation = self.object.metadata.generation;
+                let status = status::refused(&self.previous(), generation, Phase::Deleting, &why, now());
+                self.publish(&status).await?;
                 Ok(Action::requeue(WHILE_CHANGING))
             }
             None => Ok(Action::await_change()),
         }
     }
 
-    /// Says why nothing is carried out.
-    async fn refuse(&self, phase: Phase, why: &Finding) -> Result<Action, Error> {
+    /// Says why nothing is carried out, and what the workers that run tell meanwhile.
+    async fn watch(&self, phase: Phase, why: &Finding, answers: &Answers) -> Result<Action, Error> {
         let generation = self.object.metadata.generation;
-        let status = status::refused(&self.previous(), generation, phase, why, now());
+        let flow = self.flow(&self.object.spec, answers);
+        let status = status::watched(&self.previous(), generation, phase, why, &flow, now());
         self.publish(&status).await?;
-        Ok(Action::requeue(WHILE_REFUSED))
+        Ok(Action::requeue(WHILE_READY))
     }
 
     /// Records the identity before anything is made from it: after a crash it must come out the same.

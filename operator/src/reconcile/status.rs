@@ -1,6 +1,7 @@
 //! From what was seen, done and awaited to the status. Pure: the time of a transition is handed in.
 
 mod dangers;
+mod refused;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use crds::{
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+pub use self::refused::{refused, watched};
 use super::{
     buffer::Supply, compaction::Compaction, data_flow::Verdict, sites::Sites, symbols::Listing,
     validate::ValidatedPipeline,
@@ -105,34 +107,6 @@ pub fn report(
         buffer: report.supply.buffer.clone(),
         placements: report.sites.placements.clone(),
         autoscaling: report.autoscaling.clone(),
-    }
-}
-
-/// The status of an object that is not carried out: everything else stays as it was last seen.
-pub fn refused(
-    previous: &CryptoPipelineStatus,
-    generation: Option<i64>,
-    phase: Phase,
-    why: &Finding,
-    now: Timestamp,
-) -> CryptoPipelineStatus {
-    let mut conditions = Conditions::new(&previous.conditions, generation, now);
-    conditions.keep_all(&previous.conditions);
-    conditions.set(condition::READY, false, why.reason, why.message.clone());
-    conditions.set(
-        condition::PROGRESSING,
-        phase == Phase::Deleting,
-        why.reason,
-        why.message.clone(),
-    );
-    if phase == Phase::Degraded {
-        conditions.set(condition::DEGRADED, true, why.reason, why.message.clone());
-    }
-    CryptoPipelineStatus {
-        observed_generation: generation,
-        phase: Some(phase),
-        conditions: conditions.list,
-        ..previous.clone()
     }
 }
 
