@@ -1,5 +1,5 @@
 # Every target is one line that a person could type.
-.PHONY: cluster cluster-down images demo test test-unit test-nightly e2e bench bench-cluster crds fmt
+.PHONY: cluster cluster-down images demo test test-unit lint unit chart test-nightly e2e bench bench-cluster crds fmt
 
 cluster: ## a kind cluster with two sites, created or repaired
 	e2e/cluster/up.sh
@@ -18,6 +18,15 @@ test: ## what a change must pass; a cluster is brought up where it is missing
 
 test-unit: ## the quick part, which needs no cluster
 	hack/test-unit.sh
+
+lint: ## format, lints, dependency policy, scripts, workflows
+	hack/lint.sh
+
+unit: ## the unit tests, each with a limit
+	hack/unit.sh
+
+chart: ## the chart, with its defaults and each preset
+	hack/chart.sh
 
 test-nightly: ## everything, in parts that go on where they were stopped; PART=2/6 runs one
 	hack/test-nightly.sh

@@ -18,6 +18,8 @@ HELM_VERSION=v3.21.4
 
 # Runs the unit tests, each with a limit.
 NEXTEST_VERSION=0.9.151
+# Checks the workflows of GitHub.
+ACTIONLINT_VERSION=v1.7.12
 
 BASE_IMAGE=debian:bookworm-slim
 IMAGE_PREFIX=ghcr.io/cryptopipeline
