@@ -13,6 +13,7 @@ pub mod hdfs;
 pub mod job;
 pub mod link;
 pub mod operator;
+pub mod parts;
 pub mod pipeline;
 pub mod progress;
 pub mod proof;

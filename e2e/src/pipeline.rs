@@ -1,8 +1,8 @@
 //! The pipeline under test: applied, changed, watched and deleted as a person would with `kubectl`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use crds::{
     CryptoPipeline,
     names::{LABEL_COMPONENT, LABEL_INSTANCE, Names, Role},
@@ -14,12 +14,17 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams},
 };
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::{
     cluster::Cluster,
+    parts::{self, Shown},
     progress::{Look, until},
     testbed::READY_LIMIT,
 };
+
+/// Pause between two looks.
+const PACE: Duration = Duration::from_millis(700);
 
 /// One `CryptoPipeline` object.
 #[derive(Clone)]
@@ -112,15 +117,28 @@ impl Pipeline {
         self.change(json!({"ingest": {"symbols": all}})).await
     }
 
-    /// Waits until the operator calls the newest spec ready, and shows the components on the way.
+    /// Waits until the operator calls the newest spec ready, and shows each part on the way.
     pub async fn wait_ready(&self, limit: Duration) -> Result<CryptoPipeline> {
-        until("Ready", limit, async || {
-            let object = self.get().await?;
-            let ready = is_true(&object, condition::READY);
-            let seen = summary(&object);
-            Ok(Look::when(ready, object, seen))
-        })
-        .await
+        let began = Instant::now();
+        let mut shown = Shown::default();
+        loop {
+            // The cluster may be under attack while it is watched: a look that fails is made again.
+            let seen = match self.api().get_opt(&self.name).await {
+                Ok(Some(object)) if is_true(&object, condition::READY) => return Ok(object),
+                Ok(Some(object)) => {
+                    shown.show(parts::rows(&object));
+                    summary(&object)
+                }
+                Ok(None) => "the object is not there yet".to_owned(),
+                Err(error) => format!("{error:#}"),
+            };
+            ensure!(
+                began.elapsed() < limit,
+                "waited {} s in vain for Ready; last seen: {seen}",
+                limit.as_secs()
+            );
+            sleep(PACE).await;
+        }
     }
 
     /// Waits until a condition says this of the newest spec, and returns it.
