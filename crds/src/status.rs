@@ -75,9 +75,9 @@ pub struct LaneBuffer {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct StoreFill {
-    /// Percent of its bytes that are used.
+    /// Percent of its bytes that are used, in steps of 5.
     pub used_percent: i64,
-    /// Seconds until it is full at the rate of the last hour at most; absent while it does not fill, or that is not known.
+    /// Seconds until it is full at the rate of the last hour at most; absent where that is more than a day, or not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub full_in_seconds: Option<i64>,
     /// Measured against the size of the claims, which a volume need not keep to, and not against the disk.

@@ -35,6 +35,9 @@ pub struct BlockReport {
     pub pending: u64,
     /// Addresses of live DataNodes that have reported their blocks.
     pub reported: Vec<String>,
+    /// DataNodes that the NameNode takes for live, those that have just gone included: it forgets one after ten and a half minutes,
+    /// and until then counts the copies that went with it.
+    pub live: u64,
 }
 
 /// Asks NameNodes.
@@ -98,6 +101,8 @@ struct BlockBean {
     missing_blocks: Option<u64>,
     low_redundancy_blocks: Option<u64>,
     pending_reconstruction_blocks: Option<u64>,
+    #[serde(rename = "NumLiveDataNodes")]
+    live: Option<u64>,
     live_nodes: Option<String>,
 }
 
@@ -125,6 +130,7 @@ fn block_report(counts: &BlockBeans, nodes: &BlockBeans) -> Option<BlockReport> 
         low: count(|bean| bean.low_redundancy_blocks)?,
         pending: count(|bean| bean.pending_reconstruction_blocks)?,
         reported: reported.map(|node| node.xferaddr.ip().to_string()).collect(),
+        live: count(|bean| bean.live)?,
     })
 }
 
@@ -183,7 +189,7 @@ mod tests {
         let beans = |text: &str| serde_json::from_str::<BlockBeans>(text).unwrap();
         let counts = beans(
             r#"{"beans": [{"name": "Hadoop:service=NameNode,name=FSNamesystem", "MissingBlocks": 1, "LowRedundancyBlocks": 2,
-                "PendingReconstructionBlocks": 3, "UnderReplicatedBlocks": 2}]}"#,
+                "PendingReconstructionBlocks": 3, "UnderReplicatedBlocks": 2, "NumLiveDataNodes": 4}]}"#,
         );
         let nodes = beans(
             r#"{"beans": [{"LiveNodes": "{\"a:9866\": {\"xferaddr\": \"10.0.0.1:9866\", \"lastBlockReport\": 3}, \"b:9866\": {\"xferaddr\": \"10.0.0.2:9866\", \"lastBlockReport\": 29934773}}"}]}"#,
@@ -193,6 +199,7 @@ mod tests {
             low: 2,
             pending: 3,
             reported: vec!["10.0.0.1".to_owned()],
+            live: 4,
         };
         assert_eq!(block_report(&counts, &nodes), Some(expected));
         assert_eq!(block_report(&beans(r#"{"beans": []}"#), &nodes), None);

@@ -19,8 +19,8 @@ use serde_json::json;
 
 /// The longest that the operator may take to see that something is amiss.
 const SEEN: Duration = Duration::from_mins(2);
-/// The longest that HDFS may take to make the missing copies anew.
-const COPIED: Duration = Duration::from_mins(12);
+/// The longest that HDFS may take to forget a DataNode (ten and a half minutes) and to make its copies anew.
+const COPIED: Duration = Duration::from_mins(18);
 /// So long the operator must keep its hands off.
 const HANDS_OFF: Duration = Duration::from_mins(1);
 
@@ -35,7 +35,9 @@ pub async fn three_data_nodes_lose_their_disks(bed: &Testbed) -> Result<()> {
             .await?;
         chaos::wipe(pipeline, Role::DataNode, &pod).await?;
         let told = pipeline
-            .wait_condition(condition::HDFS_READY, SEEN, |c| c.status != "True")
+            .wait_condition(condition::HDFS_READY, SEEN, |c| {
+                c.reason == "BlocksUnderReplicated"
+            })
             .await?;
         note(format_args!(
             "{pod} has lost its disk: {} ({})",

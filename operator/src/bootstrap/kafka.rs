@@ -25,6 +25,9 @@ use crate::plan::Partition;
 /// The longest that one request may take.
 const TIMEOUT: Duration = Duration::from_secs(8);
 
+/// The longest that a request may take which every reconciliation makes.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// The real client. It keeps no connection between calls.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KafkaAdmin;
@@ -37,7 +40,7 @@ impl TopicAdmin for KafkaAdmin {
     fn partitions(&self, bootstrap: String) -> BoxFuture<'_, Result<Vec<Partition>, Unavailable>> {
         blocking(move || {
             let admin = connect(&bootstrap)?;
-            let metadata = admin.inner().fetch_metadata(None, TIMEOUT)?;
+            let metadata = admin.inner().fetch_metadata(None, LOOK_TIMEOUT)?;
             let minimums = minimums(&admin, &metadata)?;
             Ok(partitions(&metadata, &minimums))
         })
@@ -226,7 +229,12 @@ fn first<T, N>(results: Vec<Result<T, (N, RDKafkaErrorCode)>>) -> Result<(), RDK
 fn minimums(admin: &Admin, metadata: &Metadata) -> Result<HashMap<String, usize>, Error> {
     let names: Vec<&str> = metadata.topics().iter().map(MetadataTopic::name).collect();
     let topics: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
-    let described = block_on(admin.describe_configs(&topics, &options()))?;
+    // librdkafka refuses to ask about nothing.
+    if topics.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let options = AdminOptions::new().request_timeout(Some(LOOK_TIMEOUT));
+    let described = block_on(admin.describe_configs(&topics, &options))?;
     let mut minimums = HashMap::new();
     // A topic that was deleted meanwhile is refused, and needs nothing.
     for resource in described.into_iter().flatten() {

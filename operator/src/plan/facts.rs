@@ -51,6 +51,8 @@ pub struct Blocks {
     pub pending: u64,
     /// Pods of DataNodes that are live and have reported their blocks.
     pub reported: Vec<String>,
+    /// DataNodes that are gone and still counted, with the copies that went with them: one whose disk was lost comes back as another.
+    pub gone: u64,
 }
 
 /// What Cassandra's nodes say of each other.

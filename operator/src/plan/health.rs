@@ -38,6 +38,18 @@ fn blocks(view: &View) -> Option<Awaited> {
         );
         return Some(awaited(Engine::Hdfs, Reason::BlocksMissing.as_str(), message));
     }
+    if blocks.gone > 0 {
+        let message = format!(
+            "the NameNode still counts {} DataNodes that are gone, and the copies that went with them; within eleven minutes it makes \
+             them anew; replace no disk before that is done",
+            blocks.gone
+        );
+        return Some(awaited(
+            Engine::Hdfs,
+            Reason::BlocksUnderReplicated.as_str(),
+            message,
+        ));
+    }
     // A file that was just closed has copies under way for a moment; they count only while copies are made anew.
     let copying = blocks.low > 0 || (view.copying_blocks && blocks.pending > 0);
     copying.then(|| {

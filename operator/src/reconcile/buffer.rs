@@ -14,7 +14,7 @@ const PART_OF_RETENTION: i64 = 4;
 /// but never more than six hours, in which a person can act.
 const MOST_SECONDS: i64 = 6 * 3_600;
 /// A store that is full within a day is told of.
-const FULL_SOON_SECONDS: i64 = 86_400;
+pub const FULL_SOON_SECONDS: i64 = 86_400;
 
 /// What the figures are made from.
 #[derive(Debug)]

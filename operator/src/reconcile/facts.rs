@@ -73,12 +73,18 @@ impl Pass<'_> {
             return Told::Unknown("no NameNode says that it is active".to_owned());
         };
         match self.context.name_nodes.blocks(address).await {
-            Ok(report) => Told::Known(Blocks {
-                missing: report.missing,
-                low: report.low,
-                pending: report.pending,
-                reported: pods_at(observed, Role::DataNode, &report.reported),
-            }),
+            Ok(report) => {
+                let reported = pods_at(observed, Role::DataNode, &report.reported);
+                Told::Known(Blocks {
+                    missing: report.missing,
+                    low: report.low,
+                    pending: report.pending,
+                    gone: report
+                        .live
+                        .saturating_sub(u64::try_from(reported.len()).unwrap_or(0)),
+                    reported,
+                })
+            }
             Err(why) => Told::Unknown(why),
         }
     }

@@ -7,6 +7,7 @@ use std::{
 
 use crds::status::StoreFill;
 
+use super::buffer::FULL_SOON_SECONDS;
 use crate::disks::Fill;
 
 /// How often volumes are measured.
@@ -15,6 +16,9 @@ const PERIOD: Duration = Duration::from_mins(1);
 const SHORTEST: Duration = Duration::from_mins(5);
 /// Older ones say nothing of the present rate.
 const LONGEST: Duration = Duration::from_hours(1);
+
+/// Figures that move with every measurement would be a write of the status each.
+const STEP_PERCENT: i64 = 5;
 
 /// A store's volume as it was measured.
 #[derive(Clone, Copy, Debug)]
@@ -80,9 +84,11 @@ fn fill(samples: &[(Instant, Measured)]) -> Option<StoreFill> {
     let seconds = span(samples).as_secs();
     let full_in = u128::from(free) * u128::from(seconds) / u128::from(grown.max(1));
     let known = seconds >= SHORTEST.as_secs() && grown > 0;
+    let percent = i64::try_from(u128::from(used) * 100 / u128::from(total.max(1))).unwrap_or(i64::MAX);
+    let full_in = i64::try_from(full_in).unwrap_or(i64::MAX);
     Some(StoreFill {
-        used_percent: i64::try_from(u128::from(used) * 100 / u128::from(total.max(1))).unwrap_or(i64::MAX),
-        full_in_seconds: known.then(|| i64::try_from(full_in).unwrap_or(i64::MAX)),
+        used_percent: percent - percent % STEP_PERCENT,
+        full_in_seconds: (known && full_in < FULL_SOON_SECONDS).then_some(full_in),
         estimated: last.estimated,
     })
 }
@@ -105,7 +111,9 @@ mod tests {
     #[case(&[(0, 500), (5, 400)], 40, None)]
     #[case(&[(0, 500), (5, 1_000)], 100, Some(0))]
     // What was two hours ago counts no more.
-    #[case(&[(0, 0), (120, 600), (130, 610)], 61, Some(23_400))]
+    #[case(&[(0, 0), (120, 600), (130, 610)], 60, Some(23_400))]
+    // Not within a day.
+    #[case(&[(0, 500), (59, 501)], 50, None)]
     fn a_store_is_full_at_its_present_rate(
         #[case] measured: &[(u32, u64)],
         #[case] used_percent: i64,

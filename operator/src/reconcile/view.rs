@@ -37,7 +37,7 @@ pub struct Sources<'a> {
     pub now: Timestamp,
 }
 
-/// The view. Kafka's partitions are not in it yet: they are read only when a broker is to be restarted.
+/// The view, without what engines tell of their data.
 pub fn view(sources: &Sources<'_>) -> View {
     let Sources {
         pipeline, observed, ..

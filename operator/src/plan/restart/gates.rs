@@ -110,6 +110,12 @@ pub fn held_by_blocks(scene: &Scene<'_>, next: Candidate<'_>) -> Option<String> 
             blocks.missing, blocks.low, blocks.pending
         ));
     }
+    if blocks.gone > 0 {
+        return Some(
+            "waiting until the NameNode forgets a DataNode that is gone, and makes its copies anew"
+                .to_owned(),
+        );
+    }
     let (_, silent) = scene.state.members().find(|(group, member)| {
         group.role == Role::DataNode && member.pod != next.1.pod && !blocks.reported.contains(&member.pod)
     })?;

@@ -183,6 +183,7 @@ fn a_data_node_waits_until_every_block_has_its_copies() {
     assert_eq!(restarts(&blocks(|blocks| blocks.missing = 1)), [""; 0]);
     assert_eq!(restarts(&blocks(|blocks| blocks.low = 1)), [""; 0]);
     assert_eq!(restarts(&blocks(|blocks| blocks.pending = 1)), [""; 0]);
+    assert_eq!(restarts(&blocks(|blocks| blocks.gone = 1)), [""; 0]);
     assert_eq!(
         restarts(&blocks(|blocks| blocks
             .reported
@@ -244,6 +245,15 @@ fn hdfs_is_ready_only_while_every_block_has_its_copies() {
     assert_eq!(
         told(blocks(0, 5, 0), false),
         Some(("BlocksUnderReplicated", false))
+    );
+    let ghost = Told::Known(Blocks {
+        gone: 1,
+        ..Blocks::default()
+    });
+    assert_eq!(
+        told(ghost, false),
+        Some(("BlocksUnderReplicated", false)),
+        "its copies still count"
     );
     // A file that was just closed, and the last copies of those that were made anew.
     assert_eq!(told(blocks(0, 0, 2), false), None);
