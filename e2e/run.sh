@@ -23,10 +23,10 @@ keep=false
 "$repo_dir/e2e/install.sh"
 $keep || trap clean_up EXIT
 cd "$repo_dir"
-# A program that was built elsewhere is taken as it is.
+# A program that was built elsewhere is taken as it is, and told where this checkout is.
 export CRYPTOPIPELINE_E2E=1
 if [[ -n ${E2E_PROGRAM-} ]]; then
-  "$E2E_PROGRAM" "$@"
+  E2E_FOLDER=$repo_dir/e2e "$E2E_PROGRAM" "$@"
 else
   cargo test --workspace --locked --test e2e -- "$@"
 fi

@@ -5,17 +5,17 @@ set -euo pipefail
 source "$(dirname "$0")/../e2e/cluster/lib.sh"
 
 parts=6
+failed=0
 collect_times
+trap print_times EXIT
 if [[ -n ${PART-} ]]; then
-  "$repo_dir/e2e/run.sh" --resume --part "$PART"
+  "$repo_dir/e2e/run.sh" --resume --part "$PART" || failed=1
 else
-  PROPTEST_CASES=4096 "$repo_dir/hack/unit.sh"
-  failed=0
+  PROPTEST_CASES=4096 "$repo_dir/hack/unit.sh" || failed=1
   for part in $(seq "$parts"); do
     "$repo_dir/e2e/run.sh" --resume --part "$part/$parts" || failed=1
   done
   # With everything recorded this runs nothing, and prints the table of all.
   "$repo_dir/e2e/run.sh" --resume || failed=1
 fi
-print_times
-exit "${failed-0}"
+exit "$failed"

@@ -35,7 +35,7 @@ const KINDS: [(&str, &str, &str); 13] = [
 /// Writes everything about these namespaces to `out/e2e/<test>/<namespace>` and returns that folder. What cannot be read is left out: a
 /// broken cluster is what this is for.
 pub async fn collect(cluster: &Cluster, test: &str, namespaces: &[&str]) -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("out");
+    let root = crate::folder().with_file_name("out");
     let folder = root.join("e2e").join(test.replace("::", "/"));
     for namespace in namespaces {
         let into = folder.join(namespace);

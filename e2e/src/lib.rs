@@ -28,5 +28,12 @@ pub mod testbed;
 pub mod usage;
 pub mod workers;
 
+use std::{env, path::PathBuf};
+
 /// Where the demo's pipeline lives.
 pub const DEMO_NAMESPACE: &str = "cryptopipeline-demo";
+
+/// The folder `e2e/` of this checkout: where these programs were compiled, unless `run.sh` says that they were compiled elsewhere.
+pub fn folder() -> PathBuf {
+    env::var_os("E2E_FOLDER").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+}

@@ -17,9 +17,7 @@ const MADE: [(&str, &str); 3] = [
     ("folders", condition::ARCHIVE_READY),
 ];
 /// Nothing changed for so long: what is awaited is said again.
-const REMINDER: Duration = Duration::from_secs(60);
-/// A terminal's line must not wrap, or redrawing would leave its rest behind.
-const WIDTH: usize = 100;
+const REMINDER: Duration = Duration::from_mins(1);
 
 /// One part: its name, how far it is, what it waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,15 +58,35 @@ fn changes<'a>(before: &[Row], now: &'a [Row]) -> Vec<&'a Row> {
     now.iter().filter(|row| !before.contains(row)).collect()
 }
 
+/// One line, whatever the message is made of.
 fn render(row: &Row) -> String {
-    let line = format!("{:<10} {:>6}  {}", row.part, row.progress, row.awaited);
-    line.chars().take(WIDTH).collect::<String>().trim_end().to_owned()
+    let awaited = row.awaited.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!("{:<10} {:>6}  {awaited}", row.part, row.progress)
+        .trim_end()
+        .to_owned()
+}
+
+/// What a terminal gets: up over the table before and its line of time, then each line anew. Lines do not wrap meanwhile, or the next
+/// table would leave their rests behind.
+fn redraw(before: Option<&[Row]>, seconds: u64, rows: &[Row]) -> String {
+    let up = before.map_or_else(String::new, |before| format!("\x1b[{}A", before.len() + 1));
+    let silent = if rows.is_empty() {
+        "  the operator has not spoken yet"
+    } else {
+        ""
+    };
+    let lines: Vec<_> = rows
+        .iter()
+        .map(|row| format!("\x1b[K    {}\n", render(row)))
+        .collect();
+    let lines = lines.concat();
+    format!("\x1b[?7l{up}\x1b[K    {seconds:>4} s{silent}\n{lines}\x1b[J\x1b[?7h")
 }
 
 /// The table as it was last shown.
 pub struct Shown {
     began: Instant,
-    rows: Vec<Row>,
+    rows: Option<Vec<Row>>,
     told: Instant,
     redraws: bool,
 }
@@ -78,7 +96,7 @@ impl Default for Shown {
         let now = Instant::now();
         Self {
             began: now,
-            rows: vec![],
+            rows: None,
             told: now,
             redraws: stdout().is_terminal(),
         }
@@ -90,21 +108,11 @@ impl Shown {
     pub fn show(&mut self, now: Vec<Row>) {
         let seconds = self.began.elapsed().as_secs();
         if self.redraws {
-            // Up to the first line of the table, and each line anew.
-            let up = if self.rows.is_empty() {
-                String::new()
-            } else {
-                format!("\x1b[{}A", self.rows.len() + 1)
-            };
-            let lines: String = now
-                .iter()
-                .map(|row| format!("\x1b[K    {}\n", render(row)))
-                .collect();
-            print!("{up}\x1b[K    {seconds:>4} s\n{lines}\x1b[J");
+            print!("{}", redraw(self.rows.as_deref(), seconds, &now));
             // A terminal that cannot be written to keeps nobody from waiting.
             drop(stdout().flush());
         } else {
-            let news = changes(&self.rows, &now);
+            let news = changes(self.rows.as_deref().unwrap_or_default(), &now);
             let still: Vec<&Row> = now.iter().filter(|row| !row.awaited.is_empty()).collect();
             let due = news.is_empty() && self.told.elapsed() >= REMINDER;
             for row in if due { still } else { news } {
@@ -112,7 +120,14 @@ impl Shown {
                 self.told = Instant::now();
             }
         }
-        self.rows = now;
+        self.rows = Some(now);
+    }
+
+    /// Shows how the wait ended, if there was one.
+    pub fn end(&mut self, now: Vec<Row>) {
+        if self.rows.is_some() {
+            self.show(now);
+        }
     }
 }
 
@@ -158,12 +173,50 @@ mod tests {
     }
 
     #[test]
-    fn a_line_never_wraps() {
+    fn a_message_of_many_lines_is_one_line_and_whole() {
         let row = Row {
             part: "kafka".to_owned(),
             progress: "1/3".to_owned(),
-            awaited: "x".repeat(500),
+            awaited: format!("first\n  second {}", "x".repeat(500)),
         };
-        assert_eq!(render(&row).chars().count(), WIDTH);
+        let line = render(&row);
+        assert!(line.starts_with("kafka         1/3  first second xxx"), "{line}");
+        assert!(line.ends_with("xxx") && line.len() > 500, "{line}");
+    }
+
+    /// The lines on a terminal after some tables, one drawn over the other, as a terminal would have them.
+    fn on_terminal(tables: &[Vec<Row>]) -> Vec<String> {
+        let mut screen: Vec<String> = vec![];
+        let mut before: Option<&[Row]> = None;
+        for (seconds, rows) in (0..).zip(tables) {
+            let text = redraw(before, seconds, rows);
+            let text = ["\x1b[?7l", "\x1b[?7h", "\x1b[K", "\x1b[J"]
+                .iter()
+                .fold(text, |text, code| text.replace(code, ""));
+            let up = text.strip_prefix("\x1b[").and_then(|rest| rest.split_once('A'));
+            let (up, lines) = up.map_or((0, text.as_str()), |(up, lines)| (up.parse().unwrap(), lines));
+            screen.truncate(screen.len() - up);
+            screen.extend(lines.lines().map(str::to_owned));
+            before = Some(rows);
+        }
+        screen
+    }
+
+    #[test]
+    fn a_terminal_has_one_table_however_often_it_was_drawn() {
+        let now = rows(&pipeline("2/3", "True"));
+        let screen = on_terminal(&[vec![], vec![], rows(&pipeline("1/3", "False")), now]);
+        assert_eq!(
+            screen,
+            [
+                "       3 s",
+                "    kafka         2/3  waiting for pods",
+                "    topics      there",
+            ]
+        );
+        assert_eq!(
+            on_terminal(&[vec![], vec![]]),
+            ["       1 s  the operator has not spoken yet"]
+        );
     }
 }

@@ -124,7 +124,10 @@ impl Pipeline {
         loop {
             // The cluster may be under attack while it is watched: a look that fails is made again.
             let seen = match self.api().get_opt(&self.name).await {
-                Ok(Some(object)) if is_true(&object, condition::READY) => return Ok(object),
+                Ok(Some(object)) if is_true(&object, condition::READY) => {
+                    shown.end(parts::rows(&object));
+                    return Ok(object);
+                }
                 Ok(Some(object)) => {
                     shown.show(parts::rows(&object));
                     summary(&object)

@@ -1,7 +1,7 @@
 //! The demo, once cluster, images and chart are in place: a pipeline from one manifest, real trades through it, and the proof
 //! that every one of them arrived exactly once. `demo.sh` is what a person runs.
 
-use std::{fs, process::Command};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use e2e::{
@@ -16,13 +16,12 @@ use e2e::{
     testbed, usage,
 };
 
-const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/demo.yaml");
+const MANIFEST: &str = include_str!("../../../examples/demo.yaml");
 const IMAGES: [&str; 5] = ["kafka", "cassandra", "hadoop", "operator", "workers"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let cluster = Cluster::connect().await?;
-    let manifest = fs::read_to_string(MANIFEST).with_context(|| format!("reading {MANIFEST}"))?;
 
     step("remove earlier runs", async {
         cluster.delete_namespace(testbed::NAMESPACE).await?;
@@ -32,7 +31,7 @@ async fn main() -> Result<()> {
     let sim = step("start exchange-sim", Sim::start(&cluster, DEMO_NAMESPACE)).await?;
     let pipeline = step(
         "apply examples/demo.yaml",
-        Pipeline::apply(&cluster, DEMO_NAMESPACE, &manifest),
+        Pipeline::apply(&cluster, DEMO_NAMESPACE, MANIFEST),
     )
     .await?;
     let ready = step(

@@ -48,7 +48,7 @@ use futures::future::{FutureExt, LocalBoxFuture};
 use jiff::Timestamp;
 
 /// No test may take longer.
-const LIMIT: Duration = Duration::from_mins(60);
+const LIMIT: Duration = Duration::from_hours(1);
 
 /// A test and what it proves.
 struct Case {
@@ -91,11 +91,11 @@ const CASES: [Case; 53] = [
     case!(Nightly 150, questions::the_guide_answers_what_it_promises),
     case!(Gate 60, broken_input::nothing_stops_and_nothing_is_hidden),
     case!(Gate 24, broken_input::what_was_corrected_arrives_once),
-    case!(Gate 120, scaling::processors_come_and_go_during_the_stream),
+    case!(Gate 40, scaling::processors_come_and_go_during_the_stream),
     case!(Gate 240, life::a_changed_config_reaches_the_running_system),
-    case!(Gate 400, kills::one_pod_of_every_kind_is_killed_during_the_stream),
+    case!(Gate 256, kills::one_pod_of_every_kind_is_killed_during_the_stream),
     case!(Gate 60, ingest_loss::what_ingest_missed_is_fetched),
-    case!(Gate 240, outages::the_archive_goes_on_without_cassandra),
+    case!(Gate 174, outages::the_archive_goes_on_without_cassandra),
     case!(Nightly 240, outages::the_table_goes_on_without_hdfs),
     case!(Nightly 301, outages::ingest_goes_on_without_kafka),
     case!(Nightly 97, shards::symbols_move_between_shards_without_a_gap),
@@ -132,8 +132,8 @@ const CASES: [Case; 53] = [
     case!(Nightly 900, cuts::twelve_minutes_without_api_server),
     case!(Nightly 1000, new retention::a_short_outage_is_told_before_the_deadline),
     case!(Nightly 1500, new retention::a_long_outage_names_what_was_lost),
-    case!(Gate 100, convergence::a_converged_pipeline_causes_no_write),
-    case!(Gate 300, deletion::volumes_stay_and_are_adopted),
+    case!(Gate 160, convergence::a_converged_pipeline_causes_no_write),
+    case!(Gate 471, deletion::volumes_stay_and_are_adopted),
 ];
 
 #[tokio::main]

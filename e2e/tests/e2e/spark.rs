@@ -8,7 +8,7 @@ use tokio::process::Command;
 use crate::readers::recorded_is_everywhere;
 
 /// Builds the image where it is missing: Spark comes from Python's registry and weighs 300 MB.
-const SPARK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/readers/spark.sh");
+const SPARK: &str = "readers/spark.sh";
 /// The hour ends within 10 s.
 const SPEED: f64 = 5.0;
 
@@ -28,7 +28,10 @@ pub async fn it_reads_what_others_read(bed: &Testbed) -> Result<()> {
         .with_context(|| format!("{name} is empty"))?;
     let file = std::env::temp_dir().join(format!("{name}-{key}"));
     std::fs::write(&file, text)?;
-    let answer = Command::new(SPARK).arg(&file).output().await?;
+    let answer = Command::new(e2e::folder().join(SPARK))
+        .arg(&file)
+        .output()
+        .await?;
     let output = String::from_utf8_lossy(&answer.stdout);
     ensure!(
         answer.status.success(),

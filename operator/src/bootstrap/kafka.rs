@@ -268,7 +268,13 @@ fn partitions(metadata: &Metadata, minimums: &HashMap<String, usize>) -> Vec<Par
             topic.partitions().iter().map(move |partition| Partition {
                 name: format!("{}-{}", topic.name(), partition.id()),
                 replicas: partition.replicas().iter().map(name).collect(),
-                in_sync: partition.isr().iter().map(name).collect(),
+                // The last in-sync replica stays listed when its broker is down; without a leader nobody is in sync.
+                in_sync: partition
+                    .isr()
+                    .iter()
+                    .filter(|_| partition.leader() >= 0)
+                    .map(name)
+                    .collect(),
                 // Kafka takes no more than there are replicas.
                 minimum: minimums
                     .get(topic.name())

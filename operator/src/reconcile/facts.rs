@@ -90,10 +90,12 @@ impl Pass<'_> {
     }
 
     async fn ring(&self, observed: &Observed) -> Told<Ring> {
-        let ready = view::running(observed, Role::Cassandra).filter(|pod| view::ready(pod));
-        let nodes: Vec<String> = ready.filter_map(address).collect();
+        // A node whose sidecar alone is amiss is not ready and knows the ring all the same.
+        let (ready, others): (Vec<_>, Vec<_>) =
+            view::running(observed, Role::Cassandra).partition(|pod| view::ready(pod));
+        let nodes: Vec<String> = ready.into_iter().chain(others).filter_map(address).collect();
         if nodes.is_empty() {
-            return Told::Unknown("no node is ready".to_owned());
+            return Told::Unknown("no node runs".to_owned());
         }
         match self.context.rings.gossip(self.uid(), nodes).await {
             Ok(gossip) => Told::Known(Ring {
