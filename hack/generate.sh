@@ -18,7 +18,7 @@ generate() {
 generate_table() {
   local table
   table=$(cargo run --locked --bin reasondoc)
-  TABLE=$table perl -0pi -e 's/(<!-- Generated from crds\/src\/reason.rs.*?-->\n).*?(<!-- end of what)/$1\n$ENV{TABLE}\n\n$2/s' docs/operations.md
+  TABLE=$table perl -0pi -e 's/(<!-- Generated from crds\/src\/reason\/list.rs.*?-->\n).*?(<!-- end of what)/$1\n$ENV{TABLE}\n\n$2/s' docs/operations.md
 }
 
 step "write helm/cryptopipeline/files/crd.yaml" generate crdgen helm/cryptopipeline/files/crd.yaml

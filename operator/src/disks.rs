@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use crds::names::{JMX_EXPORTER_PORT, KAFKA_PORT, MANAGER, NAME_NODE_HTTP_PORT};
+use crds::names::{JMX_EXPORTER_PORT, KAFKA_PORT, MANAGER};
 use futures::{FutureExt, SinkExt, StreamExt, future::BoxFuture};
 use kafka_protocol::{
     messages::{DescribeLogDirsRequest, DescribeLogDirsResponse, RequestHeader, ResponseHeader},
@@ -14,7 +14,7 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 use tracing::debug;
 
-use crate::http::url_host;
+use crate::{http::url_host, name_node::jmx_url};
 
 /// The longest that a store may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -66,9 +66,7 @@ impl DiskSource for Disks {
 
     fn data_nodes(&self, address: String) -> BoxFuture<'_, Option<Fill>> {
         async move {
-            let host = url_host(&address);
-            let bean = "Hadoop:service=NameNode,name=FSNamesystemState";
-            let url = format!("http://{host}:{NAME_NODE_HTTP_PORT}/jmx?qry={bean}");
+            let url = jmx_url(&address, "FSNamesystemState");
             capacity(&self.text(url).await?)
         }
         .boxed()

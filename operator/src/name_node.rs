@@ -49,6 +49,14 @@ pub trait NameNodeSource: Send + Sync {
     fn blocks(&self, host: String) -> BoxFuture<'_, Result<BlockReport, String>>;
 }
 
+/// Where the NameNode at this host or address tells the beans of that name, as JSON.
+pub fn jmx_url(host: &str, name: &str) -> String {
+    format!(
+        "http://{}:{NAME_NODE_HTTP_PORT}/jmx?qry={DOMAIN}{name}",
+        url_host(host)
+    )
+}
+
 /// Asks over HTTP.
 #[derive(Clone, Debug)]
 pub struct HttpNameNodes(pub reqwest::Client);
@@ -56,10 +64,7 @@ pub struct HttpNameNodes(pub reqwest::Client);
 impl HttpNameNodes {
     /// The beans of that name.
     async fn beans<T: DeserializeOwned>(&self, host: &str, name: &str) -> reqwest::Result<T> {
-        let url = format!(
-            "http://{}:{NAME_NODE_HTTP_PORT}/jmx?qry={DOMAIN}{name}",
-            url_host(host)
-        );
+        let url = jmx_url(host, name);
         let response = self.0.get(&url).timeout(TIMEOUT).send().await?;
         response.error_for_status()?.json().await
     }

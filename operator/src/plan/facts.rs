@@ -60,6 +60,6 @@ pub struct Blocks {
 pub struct Ring {
     /// Pods of nodes that every node which was asked sees up and as full members.
     pub up: Vec<String>,
-    /// What goes on that must not be disturbed, in words: a node joins, data streams, schemas differ.
+    /// What goes on that must not be disturbed, in words: a node joins or leaves, or schemas differ.
     pub unsettled: Option<String>,
 }

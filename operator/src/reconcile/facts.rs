@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
-use super::{Pass, dereference::Observed, view};
+use super::{Pass, dereference::Observed, execute::address, view};
 use crate::{
     bootstrap::Wanted,
     plan::{Blocks, Partition, Ring, Told, View},
@@ -123,10 +123,6 @@ fn container_age(pod: &Pod, now: Timestamp) -> Option<Duration> {
         .filter_map(|status| status.state.as_ref()?.running.as_ref()?.started_at.as_ref());
     let newest = starts.map(|start| start.0).max()?;
     Some(Duration::try_from(now.duration_since(newest)).unwrap_or_default())
-}
-
-fn address(pod: &Pod) -> Option<String> {
-    pod.status.as_ref()?.pod_ip.clone()
 }
 
 /// Names of the pods of a role that have these addresses.

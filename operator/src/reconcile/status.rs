@@ -375,7 +375,7 @@ impl Conditions {
     fn say(&mut self, type_: &str, status: &str, reason: &str, message: String) {
         debug_assert!(
             Reason::ALL.iter().any(|known| known.as_str() == reason),
-            "crds/src/reason.rs does not list {reason}"
+            "crds/src/reason/list.rs does not list {reason}"
         );
         let since = self
             .previous

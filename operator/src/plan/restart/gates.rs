@@ -72,7 +72,7 @@ pub fn held_by_partitions(scene: &Scene<'_>, next: Candidate<'_>) -> Option<Stri
     ))
 }
 
-/// A Cassandra node goes only while all others are up in the eyes of their peers, and no node joins or streams.
+/// A Cassandra node goes only while all others are up in the eyes of their peers, no node joins or leaves, and schemas agree.
 pub fn held_by_ring(scene: &Scene<'_>, next: Candidate<'_>) -> Option<String> {
     let ring = match scene.view.ring.known() {
         Ok(ring) => ring,

@@ -140,17 +140,17 @@ fn replace_unready<'a>(scene: &Scene<'a>) -> Verdict<'a> {
     held.map_or(Verdict::Pass, Verdict::Wait)
 }
 
-/// How long an unready member may take to recover before its restart can only help. Streaming and safe mode are progress that a
+/// How long an unready member may take to recover before its restart can only help. A join and safe mode are progress that a
 /// restart would undo; so may be a broker's log recovery, of which nothing is known here.
 fn patience(scene: &Scene<'_>, group: &Group, member: &Member) -> Duration {
-    let streams =
+    let joins =
         group.role == Role::Cassandra && scene.view.ring.known().is_ok_and(|ring| ring.unsettled.is_some());
     let reads_blocks = scene
         .view
         .name_nodes
         .get(&member.pod)
         .is_some_and(|state| state.safe_mode);
-    if streams || reads_blocks {
+    if joins || reads_blocks {
         Duration::from_mins(30)
     } else if group.role == Role::KafkaBroker {
         Duration::from_mins(10)
@@ -181,19 +181,20 @@ fn await_active_name_node<'a>(scene: &Scene<'a>) -> Verdict<'a> {
 }
 
 fn keep_partitions<'a>(scene: &Scene<'a>) -> Verdict<'a> {
-    let held = scene
-        .next_serving()
-        .and_then(|next| held_by_partitions(scene, next));
-    held.map_or(Verdict::Pass, Verdict::Wait)
+    ask_gate(scene, held_by_partitions)
 }
 
 fn keep_ring<'a>(scene: &Scene<'a>) -> Verdict<'a> {
-    let held = scene.next_serving().and_then(|next| held_by_ring(scene, next));
-    held.map_or(Verdict::Pass, Verdict::Wait)
+    ask_gate(scene, held_by_ring)
 }
 
 fn keep_blocks<'a>(scene: &Scene<'a>) -> Verdict<'a> {
-    let held = scene.next_serving().and_then(|next| held_by_blocks(scene, next));
+    ask_gate(scene, held_by_blocks)
+}
+
+/// The serving member that is next waits for what the gate says.
+fn ask_gate<'a>(scene: &Scene<'a>, gate: fn(&Scene<'_>, (&Group, &Member)) -> Option<String>) -> Verdict<'a> {
+    let held = scene.next_serving().and_then(|next| gate(scene, next));
     held.map_or(Verdict::Pass, Verdict::Wait)
 }
 

@@ -3,6 +3,7 @@
 mod changes;
 mod compaction;
 mod first_start;
+mod outages;
 mod refused_spec;
 mod trouble;
 mod volumes;
